@@ -1,0 +1,129 @@
+"""Finds the learner's object, and tells theirs from the library's."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import types
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import keras
+
+from stepkit.course import catalogue
+from stepkit.course.exercise import Exercise
+from stepkit.course.outcome import NotYet
+
+MISSING = object()
+
+
+def find(exercise: Exercise, namespace: dict[str, Any]) -> Any:
+    """The object that the learner defined under the exercise's name, or `MISSING`."""
+    return namespace.get(exercise.name, MISSING)
+
+
+def is_from_stepkit(exercise: Exercise, answer: Any) -> bool:
+    """Whether the answer is the library's own object: imported, aliased or only wrapped."""
+    answer = _unwrapped(answer)
+    if answer is _unwrapped(exercise.reference) and exercise.kind != "value":
+        return True
+    if inspect.isclass(answer):
+        return _adds_nothing_to_stepkit(answer)
+    if isinstance(answer, types.FunctionType):
+        return _is_ours(answer) or _only_calls_reference(exercise, answer)
+    return exercise.kind == "function" and _is_ours(type(answer))
+
+
+def expect_kind(exercise: Exercise, answer: Any) -> None:
+    """Raise `NotYet` if the answer is not the kind of thing that was asked for."""
+    name, what = exercise.name, type(answer).__name__
+    if exercise.kind == "layer":
+        if not (inspect.isclass(answer) and issubclass(answer, keras.layers.Layer)):
+            raise NotYet(
+                f"{name} should be a class that begins with `class {name}(keras.layers.Layer):`; "
+                f"yours is {_article(what)}.",
+                "wrong-type",
+            )
+    elif exercise.kind == "function":
+        if not callable(answer) or inspect.isclass(answer):
+            raise NotYet(f"{name} should be a function; yours is {_article(what)}.", "wrong-type")
+        _expect_arguments(exercise, answer)
+
+
+@contextmanager
+def helpers_in_place(exercise: Exercise, namespace: dict[str, Any]) -> Iterator[None]:
+    """While an exercise is judged, earlier pieces that it may use are the library's.
+
+    A mistake in exercise 1 must not fail exercise 2.
+    """
+    needed = [catalogue.exercise(each) for each in exercise.needs]
+    saved = {each.name: namespace.get(each.name, MISSING) for each in needed}
+    namespace.update({each.name: each.reference for each in needed})
+    try:
+        yield
+    finally:
+        for name, value in saved.items():
+            if value is MISSING:
+                namespace.pop(name, None)
+            else:
+                namespace[name] = value
+
+
+def _expect_arguments(exercise: Exercise, answer: Any) -> None:
+    wanted = exercise.arguments
+    try:
+        signature = inspect.signature(answer)
+        signature.bind(*wanted)
+    except TypeError:
+        theirs = ", ".join(signature.parameters)
+        raise NotYet(
+            f"{exercise.name} should take ({', '.join(wanted)}); yours takes ({theirs}).",
+            "wrong-arguments",
+        ) from None
+    except ValueError:  # built-in functions without a signature
+        return
+
+
+def _unwrapped(answer: Any) -> Any:
+    while isinstance(answer, functools.partial):
+        answer = answer.func
+    return getattr(answer, "__func__", answer)
+
+
+def _is_ours(thing: Any) -> bool:
+    return str(getattr(thing, "__module__", "")).partition(".")[0] == "stepkit"
+
+
+def _adds_nothing_to_stepkit(cls: type) -> bool:
+    if _is_ours(cls):
+        return True
+    inherits = any(_is_ours(base) for base in cls.__mro__[1:])
+    own = [key for key, value in vars(cls).items() if isinstance(value, types.FunctionType)]
+    return inherits and not own
+
+
+def _only_calls_reference(exercise: Exercise, function: types.FunctionType) -> bool:
+    """Whether the function's own code names the library object that it should replace."""
+    wanted = _unwrapped(exercise.reference)
+    names = set(_names_in(function.__code__))
+    values = [function.__globals__.get(name) for name in names]
+    if any(_unwrapped(value) is wanted for value in values):
+        return True
+    modules = any(isinstance(v, types.ModuleType) and _is_module_of_ours(v) for v in values)
+    return modules and getattr(wanted, "__name__", None) in names
+
+
+def _is_module_of_ours(module: types.ModuleType) -> bool:
+    return module.__name__.partition(".")[0] == "stepkit"
+
+
+def _names_in(code: types.CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names_in(constant)
+
+
+def _article(word: str) -> str:
+    return f"{'an' if word[0] in 'aeiou' else 'a'} {word}"

@@ -1,0 +1,1 @@
+"""One file of independent oracles per lesson."""
