@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import textwrap
 from dataclasses import dataclass
-from enum import Enum
+from enum import StrEnum
 
 LINES = 8
 WIDTH = 92
 
 
-class Kind(str, Enum):
+class Kind(StrEnum):
     """The five outcomes of a check."""
 
     NOT_ATTEMPTED = "not attempted"
