@@ -59,15 +59,9 @@ def notebooks(tree: Tree) -> Iterator[tuple[Path, str]]:
             yield tree.root / folder / f"{master.slug}.ipynb", _as_json(cells)
 
 
-def write(tree: Tree) -> list[Path]:
-    """Write the notebooks that have changed; returns their paths."""
-    changed = []
-    for path, text in notebooks(tree):
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.parent.mkdir(exist_ok=True)
-            path.write_text(text, encoding="utf-8", newline="\n")
-            changed.append(path)
-    return changed
+def differs(path: Path, text: str) -> bool:
+    """Whether the file on disk is not what the build makes."""
+    return not path.exists() or path.read_bytes() != text.encode("utf-8")
 
 
 def _cells(master: Master, tree: Tree, times: dict[str, float], solved: bool) -> Iterator[dict]:

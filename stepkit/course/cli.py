@@ -59,6 +59,7 @@ def _parser() -> argparse.ArgumentParser:
 
     reset = commands.add_parser("reset", help="put an exercise or a lesson back (with a backup)")
     reset.add_argument("target", metavar="EXERCISE|LESSON", help="such as 01.euler_step, or 01")
+    reset.add_argument("--notebook", metavar="PATH", help="your notebook, if it is not in work/")
     reset.set_defaults(run=_reset)
 
     build = commands.add_parser("build", help="write the notebooks from the masters")
@@ -95,7 +96,7 @@ def _progress(given: argparse.Namespace) -> int:
 def _reset(given: argparse.Namespace) -> int:
     from stepkit.course import desk
 
-    return desk.reset(given.target)
+    return desk.reset(given.target, given.notebook)
 
 
 def _build(given: argparse.Namespace) -> int:
