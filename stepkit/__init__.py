@@ -1,3 +1,26 @@
-"""Attention as a step size: residual networks, stiffness and StepNet, in Keras."""
+"""Attention as a step size: residual networks, stiffness and StepNet, in Keras.
+
+Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `plots`, `datasets`, `testing`.
+"""
+
+from importlib import import_module
+from types import ModuleType
+
+# These register what a saved model may hold, so that `import stepkit` is enough to load one.
+from stepkit import layers, ode
 
 __version__ = "0.1.0"
+
+_ON_DEMAND = ("datasets", "plots", "testing")  # they may import more than Keras and NumPy
+
+__all__ = ["datasets", "layers", "ode", "plots", "testing"]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _ON_DEMAND:
+        return import_module(f"stepkit.{name}")
+    raise AttributeError(f"module 'stepkit' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_ON_DEMAND])

@@ -1,0 +1,131 @@
+"""odeint: initial value problems y' = f(t, y), y(ts[0]) = y0."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from keras import ops, tree
+
+from stepkit._backend import saving_loop
+from stepkit.ode import _state
+from stepkit.ode._field import Field, NeedsTensorsError, call_with_tensors
+from stepkit.ode._grid import TimeGrid
+from stepkit.ode.lookup import get
+from stepkit.ode.solution import Solution, Statistics
+
+STEP = "The solver's step"
+
+
+def odeint(
+    f: Callable[[Any, Any], Any],
+    y0: Any,
+    ts: Sequence[float],
+    *,
+    solver: Any,
+    step_size: float | None = None,
+) -> Solution:
+    """Solves y' = f(t, y) from y(ts[0]) = y0 and returns the states at all of `ts`.
+
+    NumPy in, NumPy out: where `y0` and what `f` answers are numbers or NumPy arrays, the solve runs
+    in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend, in
+    one loop that is not unrolled, inside `tf.function`, `jax.jit` and compiled models too, and
+    gradients flow through it (discretise, then optimise).
+
+    The dtype of `y0` is kept. States in float16 or bfloat16 are summed in float32; `f` gets them, and
+    `ys` returns them, in their own dtype.
+
+    Args:
+        f: callable `f(t, y)`, the slope, with the structure and shapes of `y`. `t` is a float (NumPy)
+            or a scalar tensor of the dtype of the state.
+        y0: nested structure (`keras.tree`) of numbers, arrays or tensors. A list of plain numbers is
+            an array.
+        ts: at least two times, strictly increasing or strictly decreasing; concrete numbers.
+        solver: what `ode.get` takes: a name, a `ButcherTableau`, a solver, or a callable
+            `step(f, t, y, h) -> y_next`.
+        step_size: positive float, the largest step, in the unit of `ts`. Each interval of `ts` is
+            cut into the fewest equal steps that respect it, so the solve lands on `ts`. Defaults to
+            `None`: one step per interval.
+
+    Returns:
+        `Solution`. A solve that overflows goes on to the end and says so in `Solution.result`.
+
+    Raises:
+        ValueError: for times that are not monotone, a step size that is not positive, or an answer
+            of `f` or of the solver that does not fit the state.
+        TypeError: where NumPy meets a tensor inside a compiled function; it names the function of
+            `keras.ops` to write instead.
+
+    Example:
+    >>> solution = odeint(lambda t, y: -y, 1.0, [0.0, 1.0, 2.0], solver="rk4", step_size=0.1)
+    >>> [round(float(y), 4) for y in solution.ys]
+    [1.0, 0.3679, 0.1353]
+    >>> solution.stats.num_steps
+    20
+
+    Reference: Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*.
+    """
+    solver, grid, y0 = get(solver), TimeGrid.make(ts, step_size), _state.as_state(y0)
+    if _state.all_numpy(y0):
+        try:
+            return _in_numpy(Field(f, numpy_only=True), y0, grid, solver)
+        except NeedsTensorsError:
+            pass
+    y0 = _state.as_tensors(y0)
+    dtypes = _state.dtypes_of(y0)
+    field = Field(f, dtypes=dtypes)
+    _, saved = integrate(field, y0, grid, solver, keep=True)
+
+    def prepend(first, rest, dtype):
+        return ops.concatenate([first[None], ops.cast(rest, dtype)])
+
+    ys = tree.map_structure(prepend, y0, saved, dtypes)
+    return Solution(grid.ts, ys, Statistics(grid.num_steps, field.calls))
+
+
+def integrate(field: Field, y0: Any, grid: TimeGrid, solver: Any, keep: bool) -> tuple[Any, Any]:
+    """Runs the loop over the steps of `grid` on tensors.
+
+    Args:
+        field: `Field`; its `memory` is carried along, and `calls` is set to evaluations in all.
+        y0: structure of tensors, in the dtypes of `field.dtypes`.
+        grid: `TimeGrid`.
+        solver: an object with `step`.
+        keep: bool, whether to keep the states at `grid.ts[1:]`.
+
+    Returns:
+        `(last, saved)`, in the dtypes in which steps are summed.
+    """
+    summing = _state.summing_dtypes(field.dtypes)
+    clock = _state.time_dtype(summing)
+    starts = ops.convert_to_tensor(grid.starts, dtype=clock)
+    sizes = ops.convert_to_tensor(grid.sizes, dtype=clock)
+    traced = 0
+
+    def body(i, carry):
+        nonlocal traced
+        traced += 1
+        y, field.memory = carry
+        t, h = ops.take(starts, i), ops.take(sizes, i)
+        y = _state.match(call_with_tensors(solver.step, field, t, y, h), y, STEP)
+        return y, field.memory
+
+    carry = (_state.cast(y0, summing), field.memory)
+    save_after = grid.save_after if keep else ()
+    (last, field.memory), saved = saving_loop(
+        grid.num_steps, body, carry, save_after, select=lambda carry: carry[0]
+    )
+    # A compiled loop enters its body once or twice, an eager one at each step.
+    field.calls = field.calls * grid.num_steps // traced
+    return last, saved
+
+
+def _in_numpy(field: Field, y: Any, grid: TimeGrid, solver: Any) -> Solution:
+    kept, wanted = [y], set(grid.save_after)
+    with np.errstate(all="ignore"):  # an overflow is told by Solution.result
+        pairs = zip(grid.starts.tolist(), grid.sizes.tolist(), strict=True)
+        for count, (t, h) in enumerate(pairs, start=1):
+            y = _state.match(solver.step(field, t, y, h), y, STEP)
+            if count in wanted:
+                kept.append(y)
+    ys = tree.map_structure(lambda *leaves: np.stack(leaves), *kept)
+    return Solution(grid.ts, ys, Statistics(grid.num_steps, field.calls))

@@ -1,0 +1,112 @@
+"""ExplicitRungeKutta: the one algorithm behind every explicit tableau."""
+
+from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import add
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from stepkit._registry import serializable
+from stepkit.ode._field import Field, same_structure
+from stepkit.ode._state import as_state, is_numpy
+from stepkit.ode.tableau import ButcherTableau
+
+
+@serializable
+class ExplicitRungeKutta:
+    """An explicit Runge-Kutta method: its tableau, and one step with it.
+
+    Solvers are immutable, hashable, and equal when class and configuration are.
+
+    Args:
+        tableau: `ButcherTableau` with strictly lower triangular `a`.
+
+    Example: Ralston's method of order 3, which has no class here.
+    >>> tableau = ButcherTableau(
+    ...     a=[[0, 0, 0], [1 / 2, 0, 0], [0, 3 / 4, 0]],
+    ...     b=[2 / 9, 3 / 9, 4 / 9],
+    ...     c=[0, 1 / 2, 3 / 4],
+    ... )
+    >>> solver = ExplicitRungeKutta(tableau)
+    >>> solver.order
+    3
+    >>> float(solver.step(lambda t, y: -y, 0.0, 1.0, 0.5))
+    0.6041666666666667
+
+    Reference: Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*, section II.1.
+    """
+
+    def __init__(self, tableau: ButcherTableau) -> None:
+        if not isinstance(tableau, ButcherTableau):
+            raise TypeError(f"`tableau` must be a ButcherTableau. Received: tableau={tableau!r}")
+        if not tableau.explicit:
+            raise ValueError(
+                "`tableau` must be explicit: `a` strictly lower triangular. "
+                f"Received: a={tableau.a}"
+            )
+        self._tableau = tableau
+
+    @property
+    def tableau(self) -> ButcherTableau:
+        """The coefficients."""
+        return self._tableau
+
+    @property
+    def order(self) -> int:
+        """The order p: the error after a fixed time shrinks as h^p."""
+        return self.tableau.order
+
+    def step(self, f: Callable, t: Any, y: Any, h: Any) -> Any:
+        """Returns the state one step of size `h` after `y`.
+
+        Args:
+            f: callable `f(t, y)`, the slope.
+            t: number or scalar tensor, the time at `y`.
+            y: nested structure of numbers, NumPy arrays or tensors. NumPy in, NumPy out.
+            h: number or scalar tensor; negative to step back.
+        """
+        field = f if isinstance(f, Field) else Field(f)
+        y = y if isinstance(f, Field) else as_state(y)
+        h = float(h) if is_numpy(h) else h
+        slopes = []
+        for row, c in zip(self.tableau.a, self.tableau.c, strict=True):
+            slopes.append(field(t + c * h, _advance(y, h, row, slopes)))
+        return _advance(y, h, self.tableau.b, slopes)
+
+    def get_config(self) -> dict[str, Any]:
+        """Returns the tableau, serialised."""
+        return {"tableau": keras.saving.serialize_keras_object(self.tableau)}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> "ExplicitRungeKutta":
+        """Returns the solver that `get_config` described."""
+        return cls(keras.saving.deserialize_keras_object(config["tableau"]))
+
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and self.tableau == other.tableau
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.tableau))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.tableau!r})"
+
+
+def _advance(y: Any, h: Any, weights: Sequence[float], slopes: Sequence[Any]) -> Any:
+    """Returns `y + h sum_i w_i k_i`, leaf by leaf, in the dtype of the leaf."""
+    terms = [(w, k) for w, k in zip(weights, slopes, strict=False) if w != 0.0]
+    if not terms:
+        return y
+    used = [w for w, _ in terms]
+
+    def advance(leaf, *leaf_slopes):
+        total = reduce(add, (w * k for w, k in zip(used, leaf_slopes, strict=True)))
+        if is_numpy(total):
+            return np.asarray(leaf + h * total, dtype=np.asarray(leaf).dtype)[()]
+        step = h if is_numpy(h) else ops.cast(h, total.dtype)
+        return ops.convert_to_tensor(leaf, dtype=total.dtype) + step * total
+
+    return same_structure(advance, y, *(k for _, k in terms))
