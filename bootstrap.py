@@ -305,6 +305,8 @@ def last_action(log):
     for line in reversed(lines):
         words = line.split()
         if words and words[0] in ("Collecting", "Downloading", "Installing", "Building"):
+            if words[:2] == ["Installing", "collected"]:
+                return "writing the packages"
             name = words[1].split("/")[-1] if len(words) > 1 else ""
             return "{} {}".format(words[0].lower(), re.split(r"[-<>=!~;]", name)[0])
     return ""
@@ -710,7 +712,7 @@ def copy_lessons():
     """Copy lessons that are not there yet to work/ (the course's own command, if it is there)."""
     work = ROOT / "work"
     check_folder(work)
-    if (ROOT / "stepkit" / "course" / "__main__.py").exists():
+    if (ROOT / "lessons").is_dir() and (ROOT / "stepkit" / "course" / "__main__.py").exists():
         command = [str(venv_program("python")), "-m", "stepkit.course", "start"]
         code = subprocess.run(command, cwd=str(ROOT), env=lab_environ()).returncode
         if code:
@@ -811,7 +813,8 @@ def lab_options(arguments, work, root_user, screen):
         )
         is None
     ):
-        options.append("--log-level=ERROR")
+        options += ["--log-level=ERROR", "--LabApp.log_level=ERROR"]
+    options.append("--KernelManager.transport_encryption=auto")  # other users cannot listen
     if root_user and "--allow-root" not in arguments:
         options.append("--allow-root")
     if not screen and "--no-browser" not in arguments:
