@@ -107,15 +107,15 @@ def _only_calls_reference(exercise: Exercise, function: types.FunctionType) -> b
     """Whether the function's own code names the library object that it should replace."""
     wanted = _unwrapped(exercise.reference)
     names = set(_names_in(function.__code__))
-    values = [function.__globals__.get(name) for name in names]
-    if any(_unwrapped(value) is wanted for value in values):
+    values = [_unwrapped(function.__globals__[n]) for n in names if n in function.__globals__]
+    if any(value is wanted for value in values):
         return True
-    modules = any(isinstance(v, types.ModuleType) and _is_module_of_ours(v) for v in values)
-    return modules and getattr(wanted, "__name__", None) in names
+    from_library = any(_is_ours(value) or _is_our_module(value) for value in values)
+    return from_library and getattr(wanted, "__name__", None) in names
 
 
-def _is_module_of_ours(module: types.ModuleType) -> bool:
-    return module.__name__.partition(".")[0] == "stepkit"
+def _is_our_module(value: Any) -> bool:
+    return isinstance(value, types.ModuleType) and value.__name__.partition(".")[0] == "stepkit"
 
 
 def _names_in(code: types.CodeType) -> Iterator[str]:

@@ -68,11 +68,15 @@ def run_with_limit(action: Callable[[], Any], seconds: float, say=print) -> Any:
         TimeLimit: if the limit was reached.
     """
     watchdog = _Watchdog(seconds, say)
-    watchdog.start()
     try:
-        return action()
-    finally:
-        _surely(watchdog.stop)
+        try:
+            watchdog.start()
+            return action()
+        finally:
+            _surely(watchdog.stop)
+    except TimeLimit:
+        _surely(watchdog.stop)  # the limit may have struck on the way to the first stop
+        raise
 
 
 def _surely(action: Callable[[], None]) -> None:
