@@ -39,6 +39,7 @@ class Bench:
     """The exercise on the bench, and the last piece of code that was run for it."""
 
     def __init__(self, material: Material):
+        keras.backend.clear_session()  # of what the last exercise left behind
         self._material = material
         self._exercise = catalogue.exercise(material.id)
         self._ready: tuple[str, dict[str, Any], Tried | None] | None = None
@@ -56,9 +57,7 @@ class Bench:
         outcome = judge(self._material.id, namespace, seed=seed, limit=limit)
         seconds = time.perf_counter() - start
         too_long = outcome.kind == "crashed" and seconds >= limit
-        return Tried(
-            outcome.kind.value, outcome.message, outcome.misconception, seconds, too_long
-        )
+        return Tried(outcome.kind.value, outcome.message, outcome.misconception, seconds, too_long)
 
     def compare(self, source: str, draws: int, seconds: float) -> equality.Comparison:
         """Whether a mutant gives what the solution gives on the probe's wide domain."""

@@ -42,9 +42,7 @@ def examine(
         seeds: over how many the solution and the variants are judged.
     """
     exercise = catalogue.exercise(material.id)
-    found = Findings(
-        exercise.id, exercise.lesson, exercise.points, exercise.minutes, seeds=seeds
-    )
+    found = Findings(exercise.id, exercise.lesson, exercise.points, exercise.minutes, seeds=seeds)
     say("stub and solution")
     found.stub = _stub(material, bench, exercise, found)
     found.solution, times = _right(material.solution, "the solution", bench, exercise, found)

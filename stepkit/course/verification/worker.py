@@ -40,15 +40,13 @@ class Worker:
     """Answers like a `Bench`, from another process, which is started when it is needed."""
 
     def __init__(self, material: Material):
-        self._material = material
+        self._material, self._given = material, False
         self._process: Any = None
         self._pipe: Connection | None = None
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        self.stop()
+    def take(self, material: Material) -> None:
+        """Go on with another exercise, in the same process."""
+        self._material, self._given = material, False
 
     def judge(self, source: str, seed: int, limit: float) -> Any:
         """As `Bench.judge`.
@@ -70,10 +68,13 @@ class Worker:
             self._process.join()
             self._pipe.close()
         self._process = self._pipe = None
+        self._given = False
 
     def _ask(self, method: str, arguments: tuple, seconds: float) -> Any:
         if self._process is None:
             self._start()
+        if not self._given:
+            self._give()
         self._pipe.send((method, arguments))
         return self._receive(seconds)
 
@@ -91,7 +92,6 @@ class Worker:
         return answer
 
     def _start(self) -> None:
-        """A new process, warm: the solution was judged once, so that Keras is traced."""
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
@@ -99,6 +99,10 @@ class Worker:
             os.environ.setdefault(key, value)
         self._process.start()
         theirs.close()
+
+    def _give(self) -> None:
+        """Hand over the exercise and judge its solution once: then Keras has traced it."""
+        self._given = True
         self._pipe.send(("material", (self._material,)))
         self._receive(START)
         self._ask("judge", (self._material.solution, 0, FIRST), FIRST + GRACE)

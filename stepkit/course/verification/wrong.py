@@ -5,14 +5,17 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
 from stepkit.course import answers, judging, trial
 from stepkit.course.exercise import Exercise
+from stepkit.course.mutation.edits import called
 from stepkit.course.outcome import Kind
 from stepkit.course.verification.findings import Findings
 from stepkit.course.verification.material import Material, Wrong
+from stepkit.course.verification.worker import Died, Hung
 
 SEEDS = 10
 DECLARED = (Kind.NOT_YET, Kind.CRASHED, Kind.NOT_ATTEMPTED)
@@ -30,8 +33,6 @@ def try_all(material: Material, bench: Any, exercise: Exercise, found: Findings)
 
 
 def _try(answer: Wrong, bench: Any, exercise: Exercise, named: bool) -> tuple[dict, str]:
-    from stepkit.course.verification.worker import Died, Hung
-
     record: dict[str, Any] = {"outcome": None, "misconception": None, "message": ""}
     if answer.outcome not in DECLARED:
         return record, f"declares the outcome {answer.outcome!r}; it should be one of " + ", ".join(
@@ -65,13 +66,20 @@ def _fault(answer: Wrong, tried: Any, named: bool) -> str:
 
 
 def _names_of(exercise: Exercise) -> frozenset[str]:
-    """Misconceptions that the check may name: the texts in its lesson's file and the shared ones."""
+    """Misconceptions that the check may name: texts in its lesson's file and the shared ones."""
     lesson = sys.modules[inspect.unwrap(exercise.judge).__module__]
     return frozenset().union(*(_texts(each) for each in (lesson, answers, judging, trial)))
 
 
 @cache
 def _texts(module: Any) -> frozenset[str]:
-    nodes = ast.walk(ast.parse(inspect.getsource(module)))
-    constants = (node.value for node in nodes if isinstance(node, ast.Constant))
-    return frozenset(value for value in constants if isinstance(value, str))
+    """Texts in the code of a module, but not those of its questions, which no check says."""
+    return frozenset(_texts_in(ast.parse(inspect.getsource(module))))
+
+
+def _texts_in(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        yield node.value
+    if not (isinstance(node, ast.Call) and called(node) in ("question", "Option")):
+        for child in ast.iter_child_nodes(node):
+            yield from _texts_in(child)
