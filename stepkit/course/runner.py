@@ -72,18 +72,19 @@ def run(notebook: dict[str, Any], folder: Path, number: str, seconds: float) -> 
     return report
 
 
-class _ThisPython(AsyncKernelManager):
+class ThisPython(AsyncKernelManager):
     """Starts the kernel with the Python that runs this command, whatever else is installed."""
 
     @property
     def kernel_spec(self):
+        """The installed specification, with our own Python in it."""
         spec = super().kernel_spec
         spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
         return spec
 
 
 def _execute(node, folder: Path, seconds: float, report: Report) -> None:
-    manager = _ThisPython(kernel_name="python3")
+    manager = ThisPython(kernel_name="python3")
     client = nbclient.NotebookClient(
         node,
         km=manager,

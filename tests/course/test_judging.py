@@ -1,8 +1,8 @@
 """Every kind of attempt gets the outcome that it deserves, in words that help."""
 
 import pytest
-from helpers.attempts import namespace_of
 
+from helpers.attempts import namespace_of
 from stepkit.course import catalogue
 from stepkit.course.judging import judge
 from stepkit.course.outcome import LINES, Kind, Outcome

@@ -1,0 +1,1 @@
+"""Speed, measured side by side; each script writes a JSON file in `benchmarks/results`."""
