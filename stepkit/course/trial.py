@@ -168,10 +168,9 @@ def _closeness(got: np.ndarray, want: np.ndarray, tolerance: float | None, scale
 
 
 def _difference(got: np.ndarray, want: np.ndarray, should: str, close) -> str:
-    """`should` with both values; for larger arrays also the first entry that differs."""
+    """`should` with both values; for larger arrays with those of the first entry that differs."""
     if got.shape == want.shape and want.size > SMALL:
         index, one, other = first_difference(got, want, ~close(got, want))
-        where = f" (first difference at index {index}: {one} instead of {other})"
-        return should.format(got=show(got), want=show(want)) + where
+        return f"{should.format(got=one, want=other)} (at index {index}, the first that differs)"
     one, other = show_both(got, want)
     return should.format(got=one, want=other)

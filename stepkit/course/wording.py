@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,7 @@ def call_in_words(name: str, args: tuple, kwargs: dict) -> str:
 
 def one_line(error: BaseException, width: int = 240) -> str:
     """Type and first line of an exception's message."""
-    text = next((line.strip() for line in str(error).splitlines() if line.strip()), "")
+    said = re.sub(r"\{\{function_node [^}]*\}\} ?", "", str(error))  # TensorFlow's own bookkeeping
+    text = next((line.strip() for line in said.splitlines() if line.strip()), "")
     text = text if len(text) <= width else text[: width - 4] + " ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
