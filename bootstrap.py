@@ -848,7 +848,7 @@ def announce(process, folder, work, since, patience=120):
     """Print the address as soon as the server is there."""
     while process.poll() is None and time.time() - since < patience:
         server = find_server(folder, work, since)
-        if server:
+        if server and not port_is_free(server["port"], server.get("hostname", "")):
             say("\nJupyterLab is running. If no browser opens, copy this address into one:\n")
             say("    " + address(server))
             say(f"\nYour notebooks are in {work}. To stop, press Ctrl-C here.\n")
