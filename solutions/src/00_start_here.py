@@ -1,17 +1,17 @@
 # %% [markdown]
 # # Lesson 00 · Start here
 #
-# A deep network changes its input a little at each block. **How long is that step, who chooses it, and what happens if it is too long?** This course asks that question of residual networks, of solvers for differential equations, and of attention.
+# A deep network changes its input a little at each block. **How long is that step, who chooses it, and what happens if it is too long?** This course asks that of residual networks, of solvers for differential equations, and of attention.
 #
 # After this lesson you can
 #
 # - **check** an answer and read what the check says,
-# - **measure** how much a block changes its input,
+# - **measure** how much an input was changed,
 # - **write** a function that works inside a Keras model,
 # - **make** a layer with a weight of its own,
 # - **build** a model, train it, and look at its mistakes.
 #
-# You need Python functions and classes, NumPy, derivatives and matrices. Plan an hour. Run the cells from top to bottom, with Shift+Enter. The next cell tells you whether all is well.
+# You need Python functions and classes, NumPy, derivatives and matrices, and about an hour. Run the cells from top to bottom, with Shift+Enter. The next one tells you whether all is well.
 
 # %%
 import keras
@@ -21,18 +21,18 @@ import numpy as np
 # %% [markdown]
 # ## 1. A block adds a change
 #
-# A *residual block* computes a change and adds it to its input. The name is from He et al. (2016): the block learns only what is left to add, the residual. A *step* says how much of the change is taken.
+# A *residual block* computes a change and adds it to its input. It learns only what is left to add, the residual. A *step* says how much of the change is taken.
 #
-# Here is your first exercise. It also shows how all the others work:
+# Your first exercise shows how all the others work:
 #
 # 1. Run the answer cell and its check as they are. The check says *not attempted*.
-# 2. Now be wrong on purpose: replace the last line by `return x + change`. Run both cells again, and read what the check says.
+# 2. Be wrong on purpose: replace the last line by `return x + change`. Run both cells again and read.
 # 3. Then write the right line.
 
 # %% [markdown] exercise="residual_update"
-# Take `x`, add `change` to it, and let `step` say how much of the change is taken: all of it for 1, half of it for 0.5, none for 0.
+# Add `change` to `x`; `step` says how much of it is taken: all for 1, half for 0.5, none for 0.
 #
-# `x` and `change` have the same shape, whatever it is. `step` is a number, or an array that NumPy can broadcast against `x`, such as one step per channel. Do not change `x` itself: the caller still needs it. One line is enough.
+# `x` and `change` have the same shape, whatever it is. `step` is a number, or an array that NumPy can broadcast against `x`, such as one step per channel. Do not change `x` itself. One line is enough.
 
 # %% answer="residual_update"
 def residual_update(x, change, step):
@@ -54,9 +54,9 @@ check("00.residual_update")
 # ## what happens to x when the step is 0?
 # It stays. So `x` itself must not be multiplied by anything.
 # ## do I have to treat a step per channel differently?
-# No. NumPy lines up the last axes: a step of shape `(3,)` meets the 3 channels of an array of shape `(2, 5, 4, 3)`.
+# No. NumPy lines up the last axes: a step of shape `(3,)` meets the 3 channels of shape `(2, 5, 4, 3)`.
 # ## Why
-# Only the change is scaled. With a step of 1 this is the residual block of the literature. With `x += …` NumPy would overwrite the caller's array, so the line makes a new one.
+# Only the change is scaled. With a step of 1 this is the residual block of the literature. `x += …` would overwrite the caller's array.
 
 # %% [markdown]
 # ### What a check can say
@@ -64,27 +64,28 @@ check("00.residual_update")
 # | outcome | meaning |
 # |---|---|
 # | not attempted | the stub is still there, or nothing has that name |
-# | crashed | your code raised an error; you see your line and what it was asked |
-# | not yet | it ran, and the result is wrong: what was asked, what came back, and why |
+# | crashed | your code raised an error: your line, and what it was asked |
+# | not yet | the result is wrong: what was asked, what came back, and why |
 # | correct | you have the points |
 # | could not check | a fault of ours; it costs nothing |
 #
-# Check as often as you like. Each time the check draws new numbers.
+# Check as often as you like. Each check draws new numbers.
 #
 # - **Stuck?** Below each check are hints, then the solution with its reason. Reading it is no failure.
-# - **Want to start an exercise again?** In a terminal: `course reset 00.residual_update`. It keeps a backup of your version.
-# - **Where is my work?** In this notebook. `course start` copies the lessons to the folder `work/`, and no command deletes that folder. Your points are kept apart, in your user folder.
-# - **How far am I?** `course progress` shows the points. `course check 00` runs your whole notebook afresh and checks every exercise.
+# - **Start an exercise again?** In a terminal: `course reset 00.residual_update`. A backup is kept.
+# - **Where is my work?** In this notebook, which lies in the folder `work/`; no command deletes that folder. Your points are kept apart, in your user folder.
+# - **How far am I?** `course progress` shows your points. `course check 00` runs the whole notebook afresh and checks every exercise.
 #
-# An unsolved exercise blocks nothing. Where a later cell needs an earlier piece, it says `use("00.residual_update")`: yours if it is correct, else ours, and it says which.
+# An unsolved exercise blocks nothing. A later cell that needs it says `use("00.residual_update")`: that is yours if it is correct, else ours, and it says which.
 
 # %% [markdown] question="steps"
-# **Predict before you run.** Write your letter in place of the three dots. Predictions carry no marks; being wrong here is how you learn.
+# **Predict before you run.** Write your letter in place of the three dots. Predictions carry no marks.
 
 # %%
 predict("00.steps", ...)
 
 # %%
+plt.style.use("tableau-colorblind10")  # colours that everyone can tell apart
 update = use("00.residual_update")
 for step, line in ((0.5, "o-"), (1.5, "s--"), (2.1, "^:")):
     path = [1.0]
@@ -99,14 +100,14 @@ plt.show()
 predict("00.steps")
 
 # %% [markdown]
-# *What the figure shows:* with step 0.5, x falls to 0. With step 1.5 it jumps from side to side and still comes to rest. With step 2.1 each jump is longer than the one before.
+# *What the figure shows:* with step 0.5, x falls to 0. With step 1.5 it jumps from side to side and comes to rest. With step 2.1 each jump is longer than the last.
 #
-# So a step can be too long even if its direction is right. How long is too long depends on the change; lesson 03 computes it.
+# So a step can be too long even in the right direction. How long is too long depends on the change; lesson 03 computes it.
 
 # %% [markdown]
 # ## 2. How large was the change?
 #
-# To speak of long and short steps we need a measure. A change of 1 is much for a state of size 2, and little for one of size 1000. So we divide. The size is the *Euclidean norm*: the root of the sum of all squares.
+# A change of 1 is much for a state of size 2, and little for one of size 1000. So we divide by the size, which is the *Euclidean norm*: the root of the sum of all squares.
 #
 # A *batch* is an array that holds several samples along its first axis. Each sample gets its own number.
 
@@ -136,11 +137,11 @@ check("00.relative_change")
 
 # %% [markdown] help="relative_change"
 # ## my samples are images; along which axis do I take the norm?
-# Along all but the first. It is easiest to make each sample one long row: `array.reshape(len(array), -1)`. Then the axis is 1.
+# Along all but the first. Make each sample one long row, `array.reshape(len(array), -1)`: then the axis is 1.
 # ## what does NumPy do with a division by zero?
-# `1.0 / 0.0` in an array gives `inf`, which is wanted. `0.0 / 0.0` gives `nan`, which is not. `np.where(condition, a, b)` picks between two arrays.
+# In arrays, `1.0 / 0.0` is `inf`, which is wanted, and `0.0 / 0.0` is `nan`, which is not. `np.where(condition, a, b)` picks between two arrays.
 # ## Why
-# Once each sample is a row, one norm per row does it for images and vectors alike. The only case that needs a rule is 0/0, and `change == 0` covers it: no change is 0, whatever the size. `np.errstate` only keeps NumPy from warning of a division that we expect.
+# One norm per row does it for images and vectors alike. Only 0/0 needs a rule, and `change == 0` covers it: no change is 0, whatever the size. `np.errstate` only silences the warning.
 
 # %% [markdown] question="doubled"
 # **Predict before you run.**
@@ -157,14 +158,14 @@ for step in (0.1, 0.5, 2.1):
 predict("00.doubled")
 
 # %% [markdown]
-# When the change is `-x`, the relative change of one update is the step itself. In a network nobody tells us the step; we shall read it off like this. In lesson 05 the same quotient, divided by the length of a time step, is called the *stiffness-aware index*.
+# When the change is `-x`, the relative change of one update is the step itself. In a network nobody tells us the step, so we shall measure. In lesson 05 the same quotient, divided by a length of time, is the *stiffness-aware index*.
 
 # %% [markdown]
 # ## 3. Keras: tensors and their functions
 #
-# Keras builds networks and trains them. Three programs can do its arithmetic: TensorFlow, JAX or PyTorch, the *backends*. Their arrays are called *tensors*. `keras.ops` has NumPy's functions for tensors, under the same names: `keras.ops.mean`, `keras.ops.sqrt`, and so on.
+# Keras builds networks and trains them. TensorFlow, JAX or PyTorch does its arithmetic: these are the *backends*. Their arrays are called *tensors*. `keras.ops` has NumPy's functions for tensors, mostly under the same names.
 #
-# When you build a model, you first describe it. `keras.Input((4, 3))` is a tensor that stands for data to come: it has a shape, `(None, 4, 3)`, and no numbers. Such a tensor is called *symbolic*. `None` is the number of samples, which is not known yet.
+# A model is first described, then run. `keras.Input((4, 3))` is a tensor that stands for data to come: it has a shape, `(None, 4, 3)`, and no numbers. Such a tensor is *symbolic*. `None` is the number of samples, not known yet.
 
 # %% [markdown] question="symbolic"
 # **Predict before you run.**
@@ -182,14 +183,14 @@ except Exception as error:
 predict("00.symbolic")
 
 # %% [markdown]
-# This is the most common mistake of those who come from NumPy. Inside a model, write `keras.ops`. On an ordinary array it works as well.
+# So inside a model, write `keras.ops`. It takes ordinary arrays as well.
 
 # %% [markdown] exercise="keras_ops_axis"
-# Standardise `x` along one axis: subtract the mean along that axis, then divide by the standard deviation along it. So that a constant row does not divide by zero, add 1e-5 to the variance before you take the root:
+# Standardise `x` along one axis: subtract the mean along it, then divide by the standard deviation along it. So that nothing is divided by zero, add 1e-5 to the variance before you take the root:
 #
 # $$\frac{x - \text{mean}}{\sqrt{\text{variance} + 10^{-5}}}$$
 #
-# The variance is the mean of the squared distances from the mean. The shape stays. `axis` is a whole number and may be negative. The function must work inside a model, so use `keras.ops`, not NumPy. Three lines.
+# The variance is the mean of the squared distances from the mean. The shape stays. `axis` may be negative. The function must work inside a model, so use `keras.ops`, not NumPy. Three lines.
 
 # %% answer="keras_ops_axis"
 def keras_ops_axis(x, axis):
@@ -211,11 +212,11 @@ check("00.keras_ops_axis")
 
 # %% [markdown] help="keras_ops_axis"
 # ## my shapes do not fit together
-# The mean along axis 1 of shape `(2, 3)` has shape `(2,)`, and that does not broadcast against `(2, 3)`. Every reduction takes `keepdims=True`: then the axis stays, with length 1.
+# The mean along axis 1 of shape `(2, 3)` has shape `(2,)`, which does not broadcast against `(2, 3)`. With `keepdims=True` the axis stays, with length 1.
 # ## which functions do I need?
-# `keras.ops.mean`, `keras.ops.var` and `keras.ops.sqrt`. Where does the epsilon go: before the root, or after it?
+# `keras.ops.mean`, `keras.ops.var` and `keras.ops.sqrt`. Does the 1e-5 come before the root, or after it?
 # ## Why
-# `keepdims=True` is what makes one line right for every axis: mean and variance still line up with `x`. This is the heart of the normalisation layers that you find in most networks.
+# With `keepdims=True` mean and variance line up with `x`, whatever the axis. This is the heart of the normalisation layers in most networks.
 
 # %% [markdown]
 # ## 4. A layer of your own
@@ -255,10 +256,10 @@ print("result:", keras.ops.convert_to_numpy(layer(np.zeros((1, 3)))))
 print("weights after it:", len(layer.weights))
 
 # %% [markdown]
-# `Shift` has one weight in all. Often we want one for each *channel*. The channels are the last axis: red, green and blue of a colour image, or the numbers that a layer puts out.
+# `Shift` has one weight in all. Often we want one for each *channel*. The channels are the last axis: red, green and blue of an image, or the numbers that a layer puts out.
 
 # %% [markdown] exercise="ScaleLayer"
-# Write a layer that multiplies each channel by a trainable number: `y = scale * x`.
+# Multiply each channel by a trainable number: `y = scale * x`.
 #
 # - `build` makes one trainable weight with one entry per channel. Every entry begins at `initial`.
 # - `call` multiplies. It must work whatever the number of samples, and whatever the axes before the last.
@@ -300,18 +301,18 @@ check("00.ScaleLayer")
 
 # %% [markdown] help="ScaleLayer"
 # ## how do I know the number of channels?
-# Keras hands the shape of the input to `build`. It is a tuple such as `(None, 5, 3)`; the channels are its last entry. A weight's shape is a tuple too: `(3,)`, with the comma.
+# `build` gets the input's shape, such as `(None, 5, 3)`; the channels are its last entry. A weight's shape is a tuple too: `(3,)`, with the comma.
 # ## "Could not interpret initializer identifier"
 # An initializer is an object, not a number. See how `Shift` makes one.
 # ## what does get_config have to return?
-# A dictionary. Begin with the one of `super().get_config()`, and add the entry `"initial"`.
+# A dictionary: that of `super().get_config()`, with the entry `"initial"` added.
 # ## Why
-# `input_shape[-1]` is known even where `None` stands for the samples. The product broadcasts over all axes before the last. Keras can often record simple arguments by itself; writing `get_config` makes sure that a saved model comes back with yours.
+# The last entry of the shape is known even where `None` stands for the samples. The product broadcasts over all axes before it. Keras can often record simple arguments by itself; `get_config` makes sure that a saved layer comes back with yours.
 
 # %% [markdown]
 # ## 5. A model
 #
-# Now put layers together. You begin with `keras.Input`, call one layer after the other on what comes out, and name the two ends: `keras.Model(inputs, outputs)`. This is the *functional* style:
+# Now put layers together. Begin with `keras.Input`, call one layer after the other on what comes out, and name the two ends:
 #
 # ```python
 # inputs = keras.Input((4,))
@@ -319,17 +320,17 @@ check("00.ScaleLayer")
 # model = keras.Model(inputs, keras.layers.Dense(2)(hidden))
 # ```
 #
-# `Dense(6)` multiplies by a matrix, adds a vector, and puts out 6 numbers. *relu* sets what is negative to 0. `model.compile(...)` then says how to train: an *optimizer*, which changes the weights; a *loss*, the number that training makes small; and *metrics*, numbers that are only reported.
+# `Dense(6)` multiplies by a matrix, adds a vector, and puts out 6 numbers. *relu* sets what is negative to 0. `model.compile(...)` says how to train: the *optimizer* changes the weights, the *loss* is the number that it makes small, and *metrics* are only reported.
 
 # %% [markdown] exercise="digits_model"
 # Build a network that reads images of shape `(8, 8, 1)` and returns ten probabilities, one per digit:
 #
-# 1. `Flatten`, which makes 64 numbers of an image,
+# 1. `Flatten`: 64 numbers per image,
 # 2. `Dense` with `units` numbers and relu,
-# 3. `gate`, a layer such as `ScaleLayer()`; leave this out if `gate` is `None`,
+# 3. `gate`, a layer such as `ScaleLayer()`; nothing if it is `None`,
 # 4. `Dense` with 10 numbers and *softmax*, which makes them positive with sum 1.
 #
-# Compile it with an optimizer such as `"adam"`, and let it report accuracy. The labels are whole numbers from 0 to 9: the loss for these is `"sparse_categorical_crossentropy"`. Return the model; do not train it. About eight lines.
+# Compile it with an optimizer such as `"adam"` and the metric accuracy. The labels are whole numbers from 0 to 9; their loss is `"sparse_categorical_crossentropy"`. Return the model untrained. About eight lines.
 
 # %% answer="digits_model"
 def digits_model(units, gate=None):
@@ -357,16 +358,16 @@ check("00.digits_model")
 
 # %% [markdown] help="digits_model"
 # ## how do I leave the gate out?
-# Keep what the hidden layer returns in a variable. Only if there is a gate, replace the variable by the gate's result.
+# Keep the hidden layer's result in a variable. If there is a gate, replace the variable by the gate's result.
 # ## how do I ask for accuracy?
-# `compile` takes `metrics=["accuracy"]`, a list. Keras picks the kind of accuracy that fits the labels.
+# `metrics=["accuracy"]`, a list. Keras picks the kind that fits the labels.
 # ## my function returns None
-# `model.compile(...)` changes the model and returns nothing. Return the model itself, on a line of its own.
+# `model.compile(...)` returns nothing. Return the model itself, on a line of its own.
 # ## Why
-# *Sparse* means that a label is one whole number, not a row of ten. The loss is the mean of -log of the probability that the network gives to the right digit. The softmax stands in the model, so `from_logits` stays at its default, `False`.
+# *Sparse*: a label is one whole number, not a row of ten. The loss is the mean of -log(probability of the right digit). The softmax is in the model, so the loss keeps `from_logits=False`, its default.
 
 # %% [markdown] question="untrained"
-# The data are 1,797 handwritten digits that come with scikit-learn. A part is set aside for testing. **Predict before you run.**
+# The data are handwritten digits that come with scikit-learn. Some are set aside for testing. **Predict before you run.**
 
 # %%
 predict("00.untrained", ...)
@@ -383,32 +384,36 @@ print(f"accuracy before training: {model.evaluate(x_test, y_test, verbose=0)[1]:
 predict("00.untrained")
 
 # %% [markdown]
-# Now train. One *epoch* goes through all training images once.
+# Now train. One *epoch* goes once through all training images.
 
 # %%
-history = model.fit(x_train, y_train, epochs=15, validation_data=(x_test, y_test), verbose=0)
+history = model.fit(x_train, y_train, epochs=10, validation_data=(x_test, y_test), verbose=0)
 chances = model.predict(x_test, verbose=0)
 print(f"accuracy after training: {np.mean(chances.argmax(axis=1) == y_test):.1%}")
 
 # %%
-wrong = np.flatnonzero(chances.argmax(axis=1) != y_test)[:8]
-figure, places = plt.subplot_mosaic(["LL0123", "LL4567"], figsize=(10, 3.6), layout="constrained")
-epochs = range(1, 16)
-places["L"].plot(epochs, history.history["accuracy"], "o-", label="training images")
-places["L"].plot(epochs, history.history["val_accuracy"], "s--", label="test images")
-places["L"].set(xlabel="epoch", ylabel="accuracy")
-places["L"].legend()
-for name in "01234567":
-    places[name].axis("off")
-for name, index in zip("01234567", wrong):
-    places[name].imshow(x_test[index, :, :, 0], cmap="gray_r")
-    places[name].set_title(f"{y_test[index]}, read as {chances[index].argmax()}", fontsize=9)
+epochs = range(1, 11)
+plt.plot(epochs, history.history["accuracy"], "o-", label="training images")
+plt.plot(epochs, history.history["val_accuracy"], "s--", label="test images")
+plt.xlabel("epoch")
+plt.ylabel("accuracy")
+plt.legend()
+plt.show()
+
+# %%
+misread = np.flatnonzero(chances.argmax(axis=1) != y_test)[:6]
+figure, places = plt.subplots(1, 6, figsize=(10, 2))
+for place in places:
+    place.axis("off")
+for place, index in zip(places, misread):
+    place.imshow(x_test[index, :, :, 0], cmap="gray_r")
+    place.set_title(f"{y_test[index]}, read as {chances[index].argmax()}", fontsize=9)
 plt.show()
 
 # %% [markdown]
-# *What the figure shows:* both curves rise fast in the first epochs and then level off. Beside them are test images that the network misread; many are hard for you, too.
+# *What the figures show:* both curves rise fast and then level off. Below them are test images that the network misread. Would you read them rightly?
 #
-# And what did the gate do? It began with every scale at 1, where it changes nothing. Your own measure tells how much it changes the hidden numbers now.
+# And the gate? It began with every scale at 1, where it changes nothing. Your own measure tells how much it changes the hidden numbers now.
 
 # %%
 hidden = keras.Model(model.inputs, gate.input).predict(x_test, verbose=0)
@@ -418,16 +423,16 @@ print(f"scales: from {scale.min():.2f} to {scale.max():.2f}")
 print(f"relative change of a test image's hidden numbers: median {np.median(relative(hidden, gated)):.2f}")
 
 # %% [markdown]
-# Training has chosen a factor for each channel. No one told it which. That is the smallest case of what this course is about: **a gate is a learned step, one per channel.**
+# Training has chosen a factor for each channel. Put such a layer on the *change* of a residual block, and each factor is a step: **a gate is a learned step, one per channel.** This course is about that sentence.
 
 # %% [markdown]
 # ## 6. Three things are called attention
 #
-# The word means different things in different fields. This course meets three of them, and keeps them apart:
+# This course meets three things of that name, and keeps them apart:
 #
 # | we say | it weights | it answers | lessons |
 # |---|---|---|---|
-# | channel gate | each channel of a block's change | how much of this channel is added? | 07 to 09 |
+# | channel gate | each channel of a block's change | how much of this channel? | 07 to 09 |
 # | node weight | each node of a graph | how important is this node? | 10 |
 # | token score | each pair of positions in a sequence | how much does this one read from that one? | 11 |
 
@@ -440,19 +445,18 @@ checkpoint("00.which_attention", ...)
 # %% [markdown]
 # ## Summary
 #
-# - A residual block adds a change; the step says how much of it. A right direction is not enough: a step can be too long.
+# - A residual block adds a change; the step says how much of it. A step can be too long even in the right direction.
 # - The relative change measures a step, sample by sample.
 # - Inside a model, tensors have shapes and no numbers yet: use `keras.ops`.
 # - A layer has `build` for its weights, `call` for what it computes, and `get_config` for its arguments.
-# - A gate with one factor per channel is a step per channel.
 #
-# **Still open.** Why is 2 the limit in section 1, and what is it in a network? Is the relative change a good measure of trouble ahead? Does a gate that looks at its input choose better steps than one that does not? Lessons 03, 05 and 08 take these up. Next comes lesson 01: a residual block is one step of Euler's method.
+# **Still open.** Why is 2 the limit in section 1, and what is it in a network? Does the relative change warn of trouble? Does a gate that looks at its input choose better steps? Lessons 03, 05 and 08 take these up. Next, in lesson 01, a residual block becomes one step of Euler's method.
 #
 # **To read**
 #
-# - He, Zhang, Ren, Sun (2016), *Deep Residual Learning for Image Recognition*, CVPR. Where residual blocks come from.
-# - E (2017), *A Proposal on Machine Learning via Dynamical Systems*, Communications in Mathematics and Statistics. Networks as differential equations.
-# - Haber, Ruthotto (2017), *Stable architectures for deep neural networks*, Inverse Problems. What makes such a network stable.
+# - He, Zhang, Ren, Sun (2016), *Deep Residual Learning for Image Recognition*, CVPR: residual blocks.
+# - E (2017), *A Proposal on Machine Learning via Dynamical Systems*, Communications in Mathematics and Statistics: networks as differential equations.
+# - Haber, Ruthotto (2017), *Stable architectures for deep neural networks*, Inverse Problems: what makes such networks stable.
 # - keras.io, the guide *Making new layers and models via subclassing*.
 
 # %% wrong="residual_update" shows="change-not-state" outcome="not yet"
