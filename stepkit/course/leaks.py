@@ -36,7 +36,8 @@ PROTOCOL = (  # what Keras layers and models have to say, whatever they compute
     "def build(self, input_shape):", "def call(self, inputs):", "def call(self, x):",
     "def call(self, inputs, training=None):", "def call(self, inputs, training=False):",
     "def get_config(self):", "def compute_output_shape(self, input_shape):",
-    "raise NotImplementedError", "keras.Model(inputs, outputs)", "model = keras.Model(inputs, outputs)",
+    "raise NotImplementedError", "keras.Model(inputs, outputs)",
+    "model = keras.Model(inputs, outputs)",
     "return keras.Model(inputs, outputs)",
 )  # fmt: skip
 
