@@ -1,0 +1,1027 @@
+"""Lesson 02, higher order: the pieces that `use` hands out, the oracles, and the questions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+
+from stepkit import layers, ode
+from stepkit._backend import vjp
+from stepkit.course.exercise import Lesson, Option
+from stepkit.course.trial import Suspect, Trial
+from stepkit.ode.order_conditions import order_of
+
+LESSON = Lesson("02")
+
+
+# What `use` hands out.
+
+
+def rk_step(A, b, c, f, t, y, h):  # noqa: N803
+    """One explicit Runge-Kutta step from `t` to `t + h` with the tableau `A, b, c`."""
+    return ode.ExplicitRungeKutta(ode.ButcherTableau(A, b, c)).step(f, t, y, h)
+
+
+def order_conditions(A, b, c):  # noqa: N803
+    """Order of an explicit tableau whose `c` are the row sums of `A`: 0 to 4."""
+    return order_of(A, b, max_order=4)
+
+
+def rk4_tableau():
+    """The classical Runge-Kutta method of order 4: `A, b, c`."""
+    tableau = ode.RK4().tableau
+    return np.array(tableau.a), np.array(tableau.b), np.array(tableau.c)
+
+
+def swap_solver(block, solver, num_steps):
+    """A new ODEBlock around the field of `block`, run by another solver."""
+    return type(block)(block.field, solver, num_steps)
+
+
+# Questions.
+
+LESSON.question(
+    "halving",
+    "Heun's method takes the mean of two slopes. You halve its step. By what is the error at the "
+    "end of a fixed time divided, roughly?",
+    right="b",
+    a=Option(
+        "2",
+        "That is Euler's rate. The second slope cancels the h term of the error; the h^2 term "
+        "stays.",
+        "order-one-always",
+    ),
+    b=Option("4", "The method has order 2: the error goes like h^2, and (1/2)^2 = 1/4."),
+    c=Option(
+        "8",
+        "8 is for one step: its error goes like h^3. Over a fixed time there are twice as many "
+        "steps, so a factor of 2 is lost.",
+        "local-not-global",
+    ),
+    d=Option(
+        "1: two slopes are used either way",
+        "The number of slopes in a step stays. The length of the step does not.",
+        "stages-not-step",
+    ),
+)
+
+LESSON.question(
+    "stages",
+    "Heun has 2 stages and order 2, RK4 has 4 stages and order 4. What holds for a method with "
+    "5 stages?",
+    right="c",
+    a=Option(
+        "its order is 5",
+        "Stages give unknowns, the conditions use them up, and from 5 on there are too many "
+        "conditions: 17 up to order 5.",
+        "stages-are-order",
+    ),
+    b=Option(
+        "its order is at least 4",
+        "Nothing forces that: five stages with poor weights can have order 1, or 0.",
+        "stages-guarantee-order",
+    ),
+    c=Option(
+        "its order is at most 4",
+        "Order 5 takes 6 stages. That is one reason why RK4 became the classic.",
+    ),
+    d=Option(
+        "there is no such method",
+        "There are many. Some use the extra stage to estimate the error: lesson 04.",
+        "stages-are-order",
+    ),
+)
+
+LESSON.question(
+    "same_work",
+    "Each method may evaluate the slope 16 times. Which ends closest to the exact solution of a "
+    "smooth problem over a short time?",
+    right="c",
+    a=Option(
+        "Euler, because its 16 steps are the shortest",
+        "Its steps are the shortest, but its error shrinks like h only.",
+        "small-steps-win",
+    ),
+    b=Option(
+        "Heun with 8 steps: a compromise",
+        "It beats Euler, and RK4 beats it: the power of h counts for more than the length of h.",
+        "compromise-wins",
+    ),
+    c=Option("RK4 with 4 steps", "Four long steps of order 4 beat sixteen short ones of order 1."),
+    d=Option(
+        "all the same: equal work, equal error",
+        "Work is spent well or badly: the figure shows several powers of ten between them.",
+        "work-is-accuracy",
+    ),
+)
+
+LESSON.question(
+    "weights",
+    "An ODE block runs Euler with 4 steps. You change to RK4 with 8 steps. What happens to the "
+    "number of its trainable weights?",
+    right="a",
+    a=Option(
+        "it stays the same",
+        "The weights belong to the field. Steps and stages only ask the field more often.",
+    ),
+    b=Option(
+        "it doubles, with the steps",
+        "That is lesson 01's residual net, with a residual of its own in each block.",
+        "weights-per-step",
+    ),
+    c=Option(
+        "it grows eightfold: twice the steps, four stages each",
+        "The work grows eightfold. The stages have no weights of their own.",
+        "weights-per-stage",
+    ),
+    d=Option(
+        "it grows by the numbers of the tableau",
+        "The tableau is fixed: 1/6 and 1/3 are not trained.",
+        "tableau-is-trained",
+    ),
+)
+
+LESSON.question(
+    "swap",
+    "The block was trained with 2 Euler steps. You run the same weights with RK4, without "
+    "training. What happens to the accuracy on new images?",
+    right="c",
+    a=Option(
+        "it rises, because RK4 is more accurate",
+        "RK4 solves the ODE of the field more accurately. Nobody asked for that: the weights were "
+        "fitted to what two Euler steps make of the field.",
+        "accurate-solver-accurate-net",
+    ),
+    b=Option(
+        "it stays, because field and weights are the same",
+        "The field is the same, the function from input to output is not: with two steps, "
+        "Euler's end point is far from the flow.",
+        "field-is-network",
+    ),
+    c=Option(
+        "it falls",
+        "The weights were fitted to what two Euler steps make of the field, errors included.",
+    ),
+    d=Option(
+        "to 10 %, pure chance",
+        "The two solvers still follow the same field, so much of the answer survives.",
+        "swap-destroys-all",
+    ),
+)
+
+LESSON.question(
+    "what_was_learnt",
+    "A block trained with Euler keeps its accuracy when you swap in RK4 and when you take four "
+    "times as many steps. What may you conclude?",
+    right="d",
+    a=Option(
+        "the network is more accurate with RK4",
+        "Its accuracy is the same. What the swap tells is something else.",
+        "accurate-solver-accurate-net",
+    ),
+    b=Option(
+        "the field is the true law behind the data",
+        "The swap compares two solvers of one field. It says nothing about other fields.",
+        "flow-is-truth",
+    ),
+    c=Option(
+        "Euler makes no error on this field",
+        "It makes one, small enough that the predictions do not mind.",
+        "no-error",
+    ),
+    d=Option(
+        "here the answer hardly depends on the solver: an ODE describes the block",
+        "Then it makes sense to speak of the flow, and to choose the solver by its cost.",
+    ),
+)
+
+
+# 1. rk_step
+
+EULER = ([[0.0]], [1.0], [0.0])
+HEUN = ([[0, 0], [1, 0]], [1 / 2, 1 / 2], [0, 1])
+CLASSIC = (
+    [[0, 0, 0, 0], [1 / 2, 0, 0, 0], [0, 1 / 2, 0, 0], [0, 0, 1, 0]],
+    [1 / 6, 1 / 3, 1 / 3, 1 / 6],
+    [0, 1 / 2, 1 / 2, 1],
+)
+THREE_EIGHTHS = (
+    [[0, 0, 0, 0], [1 / 3, 0, 0, 0], [-1 / 3, 1, 0, 0], [1, -1, 1, 0]],
+    [1 / 8, 3 / 8, 3 / 8, 1 / 8],
+    [0, 1 / 3, 2 / 3, 1],
+)
+SIMPSON = ([[0, 0, 0], [1 / 2, 0, 0], [0, 1, 0]], [1 / 6, 2 / 3, 1 / 6], [0, 1 / 2, 1])
+
+
+@LESSON.exercise(
+    "rk_step",
+    title="One Runge-Kutta step, for any tableau",
+    points=3,
+    minutes=12,
+    difficulty=3,
+    importance=5,
+    signature="A, b, c, f, t, y, h",
+    reference=rk_step,
+)
+def _judge_rk_step(trial: Trial) -> None:
+    """Heun by hand, Taylor sums for linear slopes, SciPy's own steps for the rest."""
+    _heun_by_hand(trial)
+    _stage_times(trial)
+    _with_three_stages(trial)
+    for stages, shape in ((1, ()), (2, (3,)), (3, (4, 2)), (4, (2, 3, 2, 1))):
+        _linear_slope(trial, stages, shape)
+    _as_scipy(trial)
+
+
+def _heun_by_hand(trial: Trial) -> None:
+    got = trial.call(*_arrays(HEUN), lambda t, y: -y, 0.0, 1.0, 0.5)
+    trial.expect(
+        got,
+        0.625,
+        "From y = 1.0 with slope -y, h = 0.5 and Heun's tableau",
+        "a step should land at {want}; yours landed at {got}",
+        [
+            Suspect(
+                0.5, "stages-ignored",
+                "That is Euler's step: both slopes were taken at the start. Row i of A says how "
+                "far stage i looks ahead.",
+            ),
+            Suspect(
+                0.75, "stage-without-step",
+                "The second slope was taken a whole unit ahead: the stage lacks its h.",
+            ),
+            Suspect(
+                0.78125, "step-size-twice",
+                "One h too many: slopes are multiplied by h once, in the stage and in the sum.",
+            ),
+            Suspect(
+                0.8125, "step-size-twice",
+                "One h too many: slopes are multiplied by h once, in the stage and in the sum.",
+            ),
+            Suspect(
+                0.5625, "b-in-stages",
+                "The second slope was taken halfway: b belongs to the final sum, A to the stages.",
+            ),
+            Suspect(
+                0.125, "state-overwritten",
+                "The sum was added to the last stage. Every stage and the sum start from y.",
+            ),
+            Suspect(-0.375, "change-not-state", "That is the change, not the new state."),
+            Suspect(0.75 * 0.5, "sign", "You moved with the wrong sign."),
+            Suspect(
+                0.25, "b-not-a-mean",
+                "The slopes were added up; b says what share of the step each of them gets.",
+            ),
+        ],
+    )  # fmt: skip
+
+
+def _stage_times(trial: Trial) -> None:
+    A, b, c = _drawn_tableau(trial.draw, 3)  # noqa: N806
+    t, h = 2.0, 0.5
+    asked: list[float] = []
+
+    def slope(time: Any, state: Any) -> Any:
+        asked.append(float(time))
+        return 0.0 * state + 1.0
+
+    trial.call(A, b, c, slope, t, np.array([1.0, 2.0]), h)
+    want = t + h * c
+    if len(asked) != len(b):
+        trial.fail(
+            f"With a tableau of {len(b)} stages one step should call f {len(b)} times; yours "
+            f"called it {len(asked)} times. Keep the slopes: each call of f is the costly part.",
+            "wasted-evaluations" if len(asked) > len(b) else "stages-missing",
+        )
+    if np.allclose(asked, want, rtol=0, atol=1e-9):
+        return
+    times = ", ".join(f"{each:.4g}" for each in want)
+    yours = ", ".join(f"{each:.4g}" for each in asked)
+    case = (
+        f"From t = {t:g} with h = {h:g} and c = {np.round(c, 2).tolist()} the slopes should be "
+        f"asked for at the times {times}; yours at {yours}."
+    )
+    if np.allclose(asked, t, rtol=0, atol=1e-9):
+        trial.fail(f"{case} c is not used: every stage has its own time.", "stage-times-forgotten")
+    if np.allclose(asked, t + c, rtol=0, atol=1e-9):
+        trial.fail(f"{case} c counts in units of h.", "stage-times-without-step")
+    trial.fail(case, "stage-times")
+
+
+def _with_three_stages(trial: Trial) -> None:
+    got = trial.call(*_arrays(SIMPSON), lambda t, y: -y, 0.0, 1.0, 1.0)
+    trial.expect(
+        got,
+        5 / 12,  # slopes -1, -1/2, -1/2
+        "From y = 1.0 with slope -y, h = 1, A = [[0, 0, 0], [1/2, 0, 0], [0, 1, 0]], "
+        "b = [1/6, 2/3, 1/6]",
+        "a step should land at {want}; yours landed at {got}",
+        [
+            Suspect(
+                1 - (1 / 6 + 1 / 3 + 0), "stages-chained",
+                "The third stage was built upon the second. Every stage starts from y.",
+            )
+        ],
+    )  # fmt: skip
+
+
+def _linear_slope(trial: Trial, stages: int, shape: tuple[int, ...]) -> None:
+    """For f = lam y + p + q t a step is a Taylor sum with weights b A^(k-1) 1."""
+    draw = trial.draw
+    A, b, c = _drawn_tableau(draw, stages)  # noqa: N806
+    lam, p, q, y = draw.normal(size=(4, *shape))
+    t, h = (float(x) for x in draw.uniform(-1, 1, 2))
+    got = trial.call(
+        A, b, c, lambda time, state: lam * state + p + q * time, t, y if shape else float(y), h
+    )
+    derivative, ones, want = lam * y + p + q * t, np.ones(stages), y
+    for k in range(1, stages + 1):
+        want = want + h**k * (b @ ones) * derivative
+        ones = A @ ones
+        derivative = lam * derivative + (q if k == 1 else 0.0)
+    trial.expect(
+        got,
+        want,
+        f"For a slope linear in t and y, a drawn tableau of {stages} stages, y of shape {shape} "
+        f"and h = {h:.3g}",
+        "the step should give {want}; yours gives {got}",
+        scale=100.0,
+    )
+
+
+def _as_scipy(trial: Trial) -> None:
+    """SciPy's solvers take one step, with tolerances so wide that they keep it."""
+    from scipy import integrate
+
+    for method in (integrate.RK23, integrate.RK45):
+        w, shift = trial.draw.normal(size=(3, 3)), trial.draw.normal(size=3)
+        t, h = (float(x) for x in trial.draw.uniform(0.1, 0.6, 2))
+
+        def slope(time: Any, state: Any, w=w, shift=shift) -> Any:
+            return np.tanh(w @ state) - time * state**2 + np.sin(3 * time) * shift
+
+        y = trial.draw.normal(size=3)
+        theirs = method(slope, t, y, t + 2 * h, first_step=h, rtol=1e9, atol=1e9)
+        theirs.step()
+        got = trial.call(*_from_scipy(method), slope, t, y, h)
+        trial.expect(
+            got,
+            theirs.y,
+            f"For a curved slope in three variables, h = {h:.3g} and the tableau of SciPy's "
+            f"{method.__name__}",
+            "the step should give {want}; yours gives {got}",
+            scale=10.0,
+        )
+
+
+def _arrays(tableau: tuple) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    return tuple(np.array(each, dtype=float) for each in tableau)
+
+
+def _from_scipy(method: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A solver's tableau from SciPy's class, its matrix filled up to a square."""
+    stages = len(method.B)
+    A = np.zeros((stages, stages))  # noqa: N806
+    A[:, : method.A.shape[1]] = method.A[:stages]
+    return A, np.array(method.B), np.array(method.C)
+
+
+def _drawn_tableau(draw: np.random.Generator, stages: int) -> tuple:
+    """A tableau with b summing to 1 and c the row sums of A; it has no order worth naming."""
+    A = np.tril(draw.uniform(-1, 1, (stages, stages)), -1)  # noqa: N806
+    b = draw.uniform(0.2, 1, stages)
+    return A, b / b.sum(), A.sum(axis=1)
+
+
+# 2. order_conditions
+
+# A rooted tree is the tuple of the trees at its root; the list holds those with 1 to 4 nodes.
+LEAF: tuple = ()
+CHAIN: tuple = (LEAF,)
+TREES = {
+    1: (LEAF,),
+    2: (CHAIN,),
+    3: ((LEAF, LEAF), (CHAIN,)),
+    4: ((LEAF, LEAF, LEAF), (LEAF, CHAIN), ((LEAF, LEAF),), ((CHAIN,),)),
+}
+NEAR = 1e-8  # what the statement calls equal
+
+
+@LESSON.exercise(
+    "order_conditions",
+    title="The order of a tableau",
+    points=3,
+    minutes=15,
+    difficulty=3,
+    importance=4,
+    signature="A, b, c",
+    reference=order_conditions,
+)
+def _judge_order_conditions(trial: Trial) -> None:
+    """Steps on one polynomial ODE per rooted tree, compared with its exact solution."""
+    from scipy import integrate
+
+    _expect_order(trial, HEUN, "For Heun's method (2 stages)")
+    _expect_order(trial, EULER, "For Euler's method (1 stage)")
+    _expect_order(trial, CLASSIC, "For the classical method of 4 stages (RK4)")
+    _expect_order(
+        trial, SIMPSON,
+        "For A = [[0, 0, 0], [1/2, 0, 0], [0, 1, 0]] with Simpson's weights b = [1/6, 2/3, 1/6]",
+    )  # fmt: skip
+    A, b, c = _drawn_tableau(trial.draw, 3)  # noqa: N806
+    _expect_order(trial, (A, 0.9 * b, c), "For weights b that sum to 0.9")
+    _expect_order(trial, (A, b, c), "For a drawn tableau of 3 stages whose b sums to 1")
+    _expect_order(trial, THREE_EIGHTHS, "For Kutta's 3/8 rule (4 stages)")
+    for method in (integrate.RK23, integrate.RK45):
+        name = f"For the tableau of SciPy's {method.__name__}"
+        _expect_order(trial, _from_scipy(method), name)
+    for size, trees in TREES.items():
+        for place in range(len(trees)):
+            A, b, c = _nearly_order_four(trial.draw, size, place)  # noqa: N806
+            _expect_order(
+                trial, (A, b, c),
+                f"For a tableau of {len(b)} stages that meets every condition up to order 4 but "
+                f"number {place + 1} of those of order {size}",
+            )  # fmt: skip
+
+
+def _expect_order(trial: Trial, tableau: tuple, case: str) -> None:
+    A, b, c = _arrays(tableau)  # noqa: N806
+    holds = _measured(A, b)
+    want = next((size - 1 for size in TREES if not all(holds[size])), 4)
+    got = trial.call(A, b, c)
+    trial.expect(
+        got,
+        want,
+        case,
+        "the order should be {want}; yours is {got}",
+        [each for each in _misread_orders(b, c, holds, want) if each.value != want],
+    )
+
+
+def _misread_orders(b: np.ndarray, c: np.ndarray, holds: dict, want: int) -> list[Suspect]:
+    bushy = [abs(b @ c ** (p - 1) - 1 / p) < NEAR for p in (1, 2, 3, 4)]
+    whole = [size for size in TREES if all(holds[size])]
+    read = [
+        Suspect(
+            next((p for p, good in enumerate(bushy) if not good), 4), "quadrature-only",
+            "The weights integrate powers of t that well, but slopes that depend on y need the "
+            "conditions with A too.",
+        ),
+        Suspect(
+            max(whole, default=0), "later-orders-repair",
+            "Order p needs all conditions up to p: meeting a higher one does not mend a lower one.",
+        ),
+        Suspect(
+            sum(map(sum, holds.values())), "counts-conditions",
+            "That is how many conditions hold; the order is how far they hold without a gap.",
+        ),
+        Suspect(
+            len(b), "stages-are-order", "That is the number of stages; the order can be lower.",
+        ),
+    ]  # fmt: skip
+    if want == 4:
+        read.append(
+            Suspect(
+                0, "exact-equality",
+                f"In floating point b sums to {float(sum(b))!r}, within rounding of 1; == sees a "
+                f"difference there.",
+            )
+        )  # fmt: skip
+    return read
+
+
+def _measured(A: np.ndarray, b: np.ndarray) -> dict[int, list[bool]]:  # noqa: N803
+    """Per order: on which trees' ODEs one step of length 1 from 0 lands on the exact solution."""
+    return {
+        size: [abs(_lands_at(A, b, tree) - _solution_of(tree)) < NEAR for tree in trees]
+        for size, trees in TREES.items()
+    }
+
+
+def _lands_at(A: np.ndarray, b: np.ndarray, tree: tuple) -> float:  # noqa: N803
+    """One step from 0 on the ODE of a tree: each node's slope is the product of its children."""
+    children = _flat(tree)
+    slopes: list[list[float]] = []
+    for row in A:
+        state = [
+            sum(row[j] * k[node] for j, k in enumerate(slopes)) for node in range(len(children))
+        ]
+        slopes.append([math.prod(state[child] for child in node) for node in children])
+    return sum(weight * k[0] for weight, k in zip(b, slopes, strict=True))
+
+
+@cache
+def _solution_of(tree: tuple) -> float:
+    """The root of a tree's ODE at time 1, by integrating polynomials."""
+
+    def grow(node: tuple) -> np.polynomial.Polynomial:
+        slope = np.polynomial.Polynomial([1.0])
+        for child in node:
+            slope = slope * grow(child)
+        return slope.integ()
+
+    return float(grow(tree)(1.0))
+
+
+@cache
+def _flat(tree: tuple) -> tuple[tuple[int, ...], ...]:
+    """The children of each node, by number; the root is number 0."""
+    nodes: list = []
+
+    def add(node: tuple) -> int:
+        place = len(nodes)
+        nodes.append(())
+        nodes[place] = tuple(add(child) for child in node)
+        return place
+
+    add(tree)
+    return tuple(nodes)
+
+
+def _nearly_order_four(draw: np.random.Generator, size: int, place: int, stages: int = 9) -> tuple:
+    """A drawn tableau that meets all eight conditions but one."""
+    for _ in range(100):
+        A = np.tril(draw.uniform(-1, 1, (stages, stages)), -1)  # noqa: N806
+        c = A.sum(axis=1)
+        rows = [c**0, c, c**2, A @ c, c**3, c * (A @ c), A @ c**2, A @ A @ c]
+        right = np.array([_solution_of(tree) for trees in TREES.values() for tree in trees])
+        number = sum(len(TREES[k]) for k in range(1, size)) + place
+        right[number] += draw.choice([-1, 1]) * draw.uniform(0.05, 0.3)
+        b, *_ = np.linalg.lstsq(np.array(rows), right, rcond=None)
+        if np.abs(b).max() < 40 and np.abs(np.array(rows) @ b - right).max() < 1e-11:
+            return A, b, c
+    raise RuntimeError("No tableau was found in 100 draws.")
+
+
+# 3. rk4_tableau
+
+
+@LESSON.exercise(
+    "rk4_tableau",
+    title="The classical tableau",
+    points=1,
+    minutes=6,
+    difficulty=1,
+    importance=4,
+    signature="",
+    reference=rk4_tableau,
+)
+def _judge_rk4_tableau(trial: Trial) -> None:
+    """The published numbers; for others, what is known of them."""
+    A, b, c = _three_arrays(trial, trial.call())  # noqa: N806
+    want_A, want_b, want_c = _arrays(CLASSIC)  # noqa: N806
+    if _same(A, want_A) and _same(b, want_b) and _same(c, want_c):
+        return
+    if _same(A.T, want_A):
+        trial.fail(
+            "A should be lower triangular, with 1/2 in its second row; yours is its transpose. "
+            "Row i holds the weights with which stage i uses the slopes before it.",
+            "transposed",
+        )
+    if np.any(np.triu(A)):
+        trial.fail(
+            "A should be zero on and above the diagonal; yours is not. A stage can only use "
+            "slopes that are known already.",
+            "not-explicit",
+        )
+    if not _same(A.sum(axis=1), c):
+        trial.fail(
+            f"c should hold the row sums of A; yours is c = {_listed(c)}, and the rows of your A "
+            f"sum to {_listed(A.sum(axis=1))}. A stage looks as far ahead in t as in y.",
+            "row-sums",
+        )
+    if not _same(b.sum(), 1.0):
+        trial.fail(
+            f"b should sum to 1; yours sums to {b.sum():.4g}. The step takes a mean of the slopes.",
+            "weights-not-normalised",
+        )
+    _other_method(trial, A, b, c)
+
+
+def _other_method(trial: Trial, A: np.ndarray, b: np.ndarray, c: np.ndarray) -> None:  # noqa: N803
+    if all(_same(*pair) for pair in zip((A, b, c), _arrays(THREE_EIGHTHS), strict=True)):
+        trial.fail(
+            "The method with nodes c = [0, 1/2, 1/2, 1] was asked for; yours has c = [0, 1/3, "
+            "2/3, 1]. That is Kutta's 3/8 rule: order 4 as well, but not the classical method.",
+            "three-eighths",
+        )
+    holds = _measured(A, b)
+    order = next((size - 1 for size in TREES if not all(holds[size])), 4)
+    if order == 4:
+        trial.fail(
+            f"The classical method was asked for; yours has order 4 too, but other numbers: "
+            f"c = {_listed(c)}, b = {_listed(b)}.",
+            "another-order-four",
+        )
+    asked = f"The tableau should have order 4; yours has order {order}."
+    if _same(b, np.full(4, 1 / 4)):
+        trial.fail(
+            f"{asked} Its b gives each slope the same weight; Simpson's rule counts the middle "
+            f"of the step twice as much as each end, twice.",
+            "equal-weights",
+        )
+    if not _same(c, [0, 1 / 2, 1 / 2, 1]):
+        trial.fail(
+            f"{asked} Its nodes are c = {_listed(c)}; the classical method looks at the start, "
+            f"twice at the middle, and at the end.",
+            "wrong-nodes",
+        )
+    trial.fail(
+        f"{asked} Each stage of the classical method uses only the slope just before it; and "
+        f"b counts both slopes at the middle alike.",
+        "wrong-weights",
+    )
+
+
+def _three_arrays(trial: Trial, got: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    if got is None:
+        trial.fail("rk4_tableau() returned None. Is there a `return`?", "no-return")
+    if not isinstance(got, tuple | list) or len(got) != 3:
+        trial.fail(
+            f"rk4_tableau() should return three things, A, b and c; yours is {_kind_of(got)}.",
+            "wrong-type",
+        )
+    arrays = []
+    for name, value, shape in zip("Abc", got, ((4, 4), (4,), (4,)), strict=True):
+        try:
+            array = np.asarray(value, dtype=float)
+        except (TypeError, ValueError):
+            trial.fail(f"{name} should be numbers; yours is {_kind_of(value)}.", "wrong-type")
+        if array.shape != shape:
+            trial.fail(
+                f"{name} should have shape {shape}; yours has {array.shape}. The method has "
+                f"4 stages.",
+                "wrong-shape",
+            )
+        arrays.append(array)
+    if not all(np.isfinite(each).all() for each in arrays):
+        trial.fail("The tableau should hold finite numbers; yours does not.", "not-finite")
+    return tuple(arrays)
+
+
+def _kind_of(value: Any) -> str:
+    if isinstance(value, tuple | list):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"of type {type(value).__name__}"
+
+
+def _same(one: Any, other: Any) -> bool:
+    return bool(np.allclose(one, other, rtol=0, atol=1e-12))
+
+
+def _listed(values: np.ndarray) -> str:
+    return "[" + ", ".join(f"{each:.4g}" for each in values) + "]"
+
+
+# 4. ODEBlock
+
+
+def _euler(f: Callable, t: Any, y: Any, h: Any) -> Any:
+    return y + h * f(t, y)
+
+
+def _rk4(f: Callable, t: Any, y: Any, h: Any) -> Any:
+    first = f(t, y)
+    second = f(t + h / 2, y + h / 2 * first)
+    third = f(t + h / 2, y + h / 2 * second)
+    fourth = f(t + h, y + h * third)
+    return y + h / 6 * (first + 2 * second + 2 * third + fourth)
+
+
+def _matrix_field(matrix: Any, **kwargs: Any) -> keras.layers.Layer:
+    """The field y' = y M, with fixed weights."""
+    matrix = np.array(matrix, "float32")
+    field = keras.layers.Dense(matrix.shape[1], use_bias=False, **kwargs)
+    field.build((None, matrix.shape[0]))
+    field.kernel.assign(matrix)
+    return field
+
+
+def _growth(matrix: np.ndarray, order: int, num_steps: int) -> np.ndarray:
+    """What `num_steps` steps from 0 to 1 multiply the state by: a truncated exponential."""
+    z, one_step = matrix.astype("float64") / num_steps, np.eye(len(matrix))
+    for k in range(1, order + 1):
+        one_step = one_step + np.linalg.matrix_power(z, k) / math.factorial(k)
+    return np.linalg.matrix_power(one_step, num_steps)
+
+
+@LESSON.exercise(
+    "ODEBlock",
+    title="A block that solves an ODE",
+    points=3,
+    minutes=15,
+    difficulty=3,
+    importance=5,
+    kind="layer",
+    signature="field, solver, num_steps",
+    reference=layers.ODEBlock,
+)
+def _judge_ode_block(trial: Trial) -> None:
+    """Linear fields, whose Euler and RK4 steps are powers of a truncated exponential."""
+    _is_tracked(trial)
+    _four_euler_steps(trial)
+    _solver_is_used(trial)
+    _clock(trial)
+    _drawn_block(trial, 3, 5)
+    _drawn_block(trial, 2, 1)
+    _gradient(trial)
+    _unknown_batch(trial)
+
+
+def _block(trial: Trial, field: Any, solver: Callable, *args: Any, **kwargs: Any) -> Any:
+    words = ", ".join(
+        ["field", "solver", *map(str, args), *(f"{k}={v!r}" for k, v in kwargs.items())]
+    )
+    return trial.run(lambda: trial.answer(field, solver, *args, **kwargs), f"ODEBlock({words})")
+
+
+def _output(trial: Trial, block: Any, x: np.ndarray) -> Any:
+    return trial.run(lambda: block(ops.convert_to_tensor(x)), f"the block on x of shape {x.shape}")
+
+
+def _is_tracked(trial: Trial) -> None:
+    field = _matrix_field(np.eye(2))
+    block = _block(trial, field, _euler, 3, name="flow")
+    _output(trial, block, np.ones((1, 2), "float32"))
+    found = len(block.trainable_weights)
+    if found > 1:
+        trial.fail(
+            f"A field with 1 weight and num_steps=3 should make a block with 1 weight; yours has "
+            f"{found}. All steps use the same field: that is what makes it an ODE.",
+            "weights-per-step",
+        )
+    if found == 0:
+        trial.fail(
+            "A field with 1 weight should make a block with 1 weight; yours has none. Keras finds "
+            "the weights of sub-layers that are attributes: keep it as self.field.",
+            "weights-not-tracked",
+        )
+    kept = (("field", field), ("solver", _euler), ("num_steps", 3), ("name", "flow"))
+    for name, value in kept:
+        theirs = getattr(block, name, None)
+        if theirs is not value and theirs != value:
+            trial.fail(
+                f"After ODEBlock(field, solver, 3, name='flow') the attribute {name} should be "
+                f"what was given; yours is {theirs!r}. The next exercise reads it.",
+                f"{name.replace('_', '-')}-not-kept",
+            )
+
+
+def _four_euler_steps(trial: Trial) -> None:
+    block = _block(trial, _matrix_field([[1.0]]), _euler)
+    trial.expect(
+        _output(trial, block, np.ones((1, 1), "float32")),
+        np.array([[1.25**4]], "float32"),
+        "From y = 1 with the field y' = y, Euler and the default of 4 steps",
+        "the block should return {want}; yours returned {got}",
+        [
+            Suspect(
+                [[16.0]], "step-size-one",
+                "Each of your steps has h = 1, as in lesson 01. Here 4 steps share the time 1.",
+            ),
+            Suspect(
+                [[1.25]], "restarts",
+                "That is the first step alone: did each step begin at the inputs again?",
+            ),
+            Suspect([[2.0]], "one-step", "That is one single step of length 1."),
+            Suspect([[1.25**5]], "off-by-one", "That is one step too many."),
+            Suspect([[1.25**3]], "off-by-one", "That is one step too few."),
+        ],
+    )  # fmt: skip
+
+
+def _solver_is_used(trial: Trial) -> None:
+    block = _block(trial, _matrix_field([[1.0]]), _rk4, 2)
+    trial.expect(
+        _output(trial, block, np.ones((1, 1), "float32")),
+        _growth(np.array([[1.0]]), 4, 2).astype("float32"),
+        "From y = 1 with the field y' = y, an RK4 step function as solver and num_steps=2",
+        "the block should return {want}; yours returned {got}",
+        [
+            Suspect([[2.25]], "solver-ignored", "Those are Euler's steps: call self.solver."),
+            Suspect(
+                [[1.25**4]], "num-steps-ignored", "Those are always 4 steps: use self.num_steps."
+            ),
+        ],
+    )
+
+
+def _clock(trial: Trial) -> None:
+    calls: list[tuple] = []
+
+    def recording(f: Callable, t: Any, y: Any, h: Any) -> Any:
+        calls.append((t, h))
+        return y + h * f(t, y)
+
+    block = _block(trial, _matrix_field([[1.0]]), recording, 5)
+    x = np.ones((1, 1), "float32")
+    _output(trial, block, x)  # Keras may trace the first call, with tensors without numbers
+    calls.clear()
+    _output(trial, block, x)
+    times, sizes = (np.array([float(each[i]) for each in calls]) for i in (0, 1))
+    if len(calls) != 5:
+        trial.fail(
+            f"With num_steps=5 the solver should be called 5 times; yours calls it {len(calls)} "
+            f"times.",
+            "solver-ignored",
+        )
+    if not np.allclose(sizes, 0.2, atol=1e-6):
+        trial.fail(
+            f"With num_steps=5 each step should have h = 0.2; yours have {_listed(sizes)}.",
+            "step-size",
+        )
+    if not np.allclose(times, np.arange(5) / 5, atol=1e-6):
+        trial.fail(
+            f"With num_steps=5 the steps should begin at t = [0, 0.2, 0.4, 0.6, 0.8]; yours begin "
+            f"at {_listed(times)}. A solver is told the time at the start of its step.",
+            "time-not-advanced",
+        )
+
+
+def _drawn_block(trial: Trial, size: int, num_steps: int) -> None:
+    matrix, x = trial.draw.normal(size=(size, size)), trial.draw.normal(size=(4, size))
+    matrix, x = (each.astype("float32") for each in (matrix, x))
+    field = _matrix_field(np.zeros_like(matrix))
+    block = _block(trial, field, _rk4, num_steps)
+    _output(trial, block, x)
+    field.kernel.assign(matrix)
+    growth = _growth(matrix, 4, num_steps)
+    trial.expect(
+        _output(trial, block, x),
+        (x @ growth).astype("float32"),
+        f"For a drawn linear field on {size} variables (its weights were changed after the block "
+        f"was made), RK4 and num_steps={num_steps}",
+        "the block should return {want}; yours returned {got}",
+        [Suspect(x, "field-copied", "The block does not see the new weights: is it a copy?")],
+        scale=10 * float(np.abs(growth).max()),
+    )
+
+
+def _gradient(trial: Trial) -> None:
+    x = trial.draw.normal(size=(3, 2)).astype("float32")
+    block = _block(trial, _matrix_field(np.eye(2)), _euler, 1)
+    _output(trial, block, x)
+    others = [ops.convert_to_tensor(v) for v in block.non_trainable_variables]
+
+    def run(kernel: Any) -> Any:
+        return block.stateless_call([kernel], others, ops.convert_to_tensor(x))[0]
+
+    def pull_back() -> Any:
+        value, pullback = vjp(run, np.eye(2, dtype="float32"))
+        return pullback(ops.ones_like(value))[0]
+
+    got = trial.run(pull_back, "the derivative of the block by the weights of its field")
+    trial.expect(
+        got,
+        np.repeat(x.sum(axis=0)[:, None], 2, axis=1),
+        "For the field y' = y M and one Euler step, the derivative of the summed output by M",
+        suspects=[
+            Suspect(
+                np.zeros((2, 2)), "gradient-lost",
+                "No gradient reaches the field: it could not be trained.",
+            )
+        ],
+        scale=10.0,
+    )  # fmt: skip
+
+
+def _unknown_batch(trial: Trial) -> None:
+    field = keras.layers.Dense(2)  # not built: the block or Keras has to do that
+    block = _block(trial, field, _rk4, 2)
+    inputs = keras.Input((2,))
+    output = trial.run(lambda: block(inputs), "the block in a model, batch size unknown")
+    shape = tuple(getattr(output, "shape", ()))
+    if shape != (None, 2):
+        trial.fail(
+            f"In a model with inputs of shape (None, 2) the block should give shape (None, 2); "
+            f"yours gives {shape}.",
+            "wrong-shape",
+        )
+    if len(block.trainable_weights) != 2:
+        trial.fail(
+            f"In a model the block should have the 2 weights of its Dense field; yours has "
+            f"{len(block.trainable_weights)}.",
+            "weights-not-tracked",
+        )
+
+
+# 5. swap_solver
+
+
+class _Trained(layers.ODEBlock):
+    """An ODEBlock without the library's own answer to this exercise."""
+
+    def with_solver(self, *args: Any, **kwargs: Any) -> None:
+        """Not here."""
+        raise AttributeError("`with_solver` is stepkit's answer to this exercise; write yours.")
+
+
+@LESSON.exercise(
+    "swap_solver",
+    title="Another solver, the same weights",
+    points=2,
+    minutes=8,
+    difficulty=2,
+    importance=4,
+    signature="block, solver, num_steps",
+    reference=swap_solver,
+    needs=("02.ODEBlock",),
+)
+def _judge_swap_solver(trial: Trial) -> None:
+    """A linear field; what each solver makes of it is a power of a truncated exponential."""
+    matrix, x = trial.draw.normal(size=(2, 2)), trial.draw.normal(size=(3, 2))
+    matrix, x = (each.astype("float32") for each in (matrix, x))
+    field = _matrix_field(matrix)
+    block = _Trained(field, _euler, 1)
+    _output(trial, block, x)
+    num_steps = int(trial.draw.integers(3, 7))
+    swapped = trial.call(block, _rk4, num_steps)
+    _is_another_block(trial, block, swapped)
+    _gives(trial, swapped, x, matrix, 4, num_steps, "the new block")
+    if not (block.field is field and block.solver is _euler and block.num_steps == 1):
+        trial.fail(
+            "After swap_solver the given block should be as it was; yours changed it. You will "
+            "want to compare the two.",
+            "original-changed",
+        )
+    _gives(trial, block, x, matrix, 1, 1, "the given block, afterwards,")
+    _shares(trial, block, swapped, x, num_steps)
+    once_more = trial.call(swapped, _euler, 2)
+    _is_another_block(trial, swapped, once_more)
+    _gives(trial, once_more, x, 0.5 * matrix, 1, 2, "a block swapped twice")
+
+
+def _is_another_block(trial: Trial, block: Any, swapped: Any) -> None:
+    if swapped is None:
+        trial.fail("swap_solver(block, rk4, 4) returned None. Is there a `return`?", "no-return")
+    if not isinstance(swapped, keras.layers.Layer):
+        trial.fail(
+            f"swap_solver should return a block, a Keras layer; yours is of type "
+            f"{type(swapped).__name__}.",
+            "wrong-type",
+        )
+    if swapped is block:
+        trial.fail(
+            "swap_solver should return a new block; yours returned the given one. You will want "
+            "to compare the two.",
+            "original-changed",
+        )
+
+
+def _gives(
+    trial: Trial,
+    block: Any,
+    x: np.ndarray,
+    matrix: np.ndarray,
+    order: int,
+    num_steps: int,
+    who: str,
+) -> None:
+    growth = _growth(matrix, order, num_steps)
+    case = f"For y' = y M, {'RK4' if order == 4 else 'Euler'} and num_steps={num_steps}, {who}"
+    others = (
+        (_growth(matrix, 1, 1), "nothing-swapped", "Solver and number of steps are the old ones."),
+        (_growth(matrix, 4, 1), "num-steps-ignored", "That is RK4 with the old number of steps."),
+        (_growth(matrix, 1, num_steps), "solver-ignored", "Those are steps of the old solver."),
+        (_growth(matrix, 4, 4), "num-steps-ignored", "Those are always 4 steps."),
+    )
+    got = _output(trial, block, x)
+    changed = _weights(block.field) if hasattr(block, "field") else []
+    if [each.shape for each in changed] != [matrix.shape] or not np.allclose(changed[0], matrix):
+        trial.fail(
+            f"{case} should work with the trained weights; yours has others: they were made "
+            f"anew. Pass on the field itself.",
+            "new-weights",
+        )
+    trial.expect(
+        got,
+        (x @ growth).astype("float32"),
+        case,
+        "should give {want}; yours gives {got}",
+        [Suspect((x @ g).astype("float32"), m, why) for g, m, why in others],
+        scale=10 * float(np.abs(growth).max()),
+    )
+
+
+def _weights(field: Any) -> list[np.ndarray]:
+    return [ops.convert_to_numpy(weight) for weight in getattr(field, "weights", [])]
+
+
+def _shares(trial: Trial, block: Any, swapped: Any, x: np.ndarray, num_steps: int) -> None:
+    """Training the one must train the other: change a weight and look."""
+    before = _weights(block.field)[0]
+    block.field.kernel.assign(0.5 * before)
+    if np.allclose(_weights(swapped.field)[0], before):
+        trial.fail(
+            "After a change of the first block's weights the new block should have changed with "
+            "it; yours still has the old ones. It holds a copy of the field, not the field.",
+            "weights-copied",
+        )
+    _gives(trial, swapped, x, 0.5 * before, 4, num_steps, "the new block, after more training,")
