@@ -50,7 +50,7 @@ class Names:
         self._classes: dict[str, type] = {}
 
     def register(self, *aliases: str) -> Callable[[type], type]:
-        """Returns a class decorator that adds the class under its name in snake case and aliases."""
+        """Returns a decorator that adds a class under its name in snake case and its aliases."""
 
         def add(cls: type) -> type:
             for name in (snake_case(cls.__name__), *aliases):

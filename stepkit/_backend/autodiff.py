@@ -1,7 +1,7 @@
 """Derivatives of functions of tensors, the same on every backend.
 
-`keras.ops` has forward mode (`jvp`) and, as of Keras 3.15, no reverse mode. Layers that update state
-(`BatchNormalization(training=True)`, `Dropout`) must be called under `keras.StatelessScope`.
+`keras.ops` has forward mode (`jvp`) and, as of Keras 3.15, no reverse mode. Layers that update
+state (`BatchNormalization(training=True)`, `Dropout`) must be called under `keras.StatelessScope`.
 """
 
 from collections.abc import Callable
@@ -36,7 +36,13 @@ def vjp(fun: Callable, *primals: Any) -> tuple[Any, Callable]:
     """
     primals = tree.map_structure(ops.convert_to_tensor, primals)
     run = {"tensorflow": _vjp_tensorflow, "jax": _vjp_jax, "torch": _vjp_torch}
-    return run[keras.backend.backend()](fun, primals)
+    value, pull = run[keras.backend.backend()](fun, primals)
+
+    def pullback(cotangent):
+        # JAX insists on the dtype of the output; Python numbers have none of their own.
+        return pull(tree.map_structure(lambda u, v: ops.cast(u, v.dtype), cotangent, value))
+
+    return value, pullback
 
 
 def grad(fun: Callable) -> Callable:
@@ -55,7 +61,7 @@ def grad(fun: Callable) -> Callable:
 
 
 def hvp(fun: Callable, x: Any, v: Any) -> Any:
-    """Returns the Hessian-vector product `H v` of a scalar-valued `fun` at `x`, forward over reverse."""
+    """Returns the Hessian-vector product `H v` of a scalar `fun` at `x`, forward over reverse."""
     return jvp(grad(fun), (x,), (v,))[1]
 
 

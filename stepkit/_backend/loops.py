@@ -26,8 +26,8 @@ def bounded_loop(num_steps: int, body: Callable[[Any, State], State], state: Sta
 
     Args:
         num_steps: int, known before the loop starts.
-        body: callable `(i, state) -> state` that keeps structure, shapes and dtypes. The index is an
-            integer scalar: a tensor on TensorFlow and JAX, a Python int on torch.
+        body: callable `(i, state) -> state` that keeps structure, shapes and dtypes. The index is
+            an integer scalar: a tensor on TensorFlow and JAX, a Python int on torch.
         state: nested structure of tensors.
     """
     return saving_loop(num_steps, body, state, save_after=())[0]
@@ -49,8 +49,8 @@ def saving_loop(
         num_steps: int, known before the loop starts.
         body: callable `(i, state) -> state`, as in `bounded_loop`.
         state: nested structure of tensors.
-        save_after: strictly increasing ints in `[1, num_steps]`; the last is `num_steps`. Empty: keep
-            nothing.
+        save_after: strictly increasing ints in `[1, num_steps]`; the last is `num_steps`. Empty:
+            keep nothing.
         select: callable that returns the part of the state that is kept.
 
     Returns:

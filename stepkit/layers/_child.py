@@ -32,8 +32,13 @@ def build(layer: keras.Layer, *shapes: tuple, dtype: str) -> None:
     arguments = inspect.signature(layer.build).parameters
     if type(layer).build is keras.Layer.build:
         # No `build` of its own: it may hold children that are not built. A trace builds them.
-        layer.compute_output_spec(*(keras.KerasTensor(s, dtype=dtype) for s in shapes))
+        layer.compute_output_spec(*(keras.KerasTensor(s, dtype) for s in shapes))
     layer.build(*(shapes if len(shapes) == len(arguments) else shapes[-1:]))
+
+
+def output_shape(layer: keras.Layer, *shapes: tuple, dtype: str) -> tuple:
+    """Returns the shape of what a layer answers, by tracing it where it does not tell."""
+    return tuple(layer.compute_output_spec(*(keras.KerasTensor(s, dtype) for s in shapes)).shape)
 
 
 def check_output_shape(owner: str, name: str, expected: tuple, received: tuple) -> None:

@@ -14,9 +14,9 @@ from stepkit.ode._field import Field
 class LayerField(Field):
     """Calls `layer(y)`, or `layer(t, y)` where the first argument of its `call` is named `t`.
 
-    What the layer updates (moving averages, the seeds of dropout) cannot be assigned inside a compiled
-    loop: JAX would leak a tracer into the layer. So its updates are values in `memory`, which the loop
-    carries from call to call; `store_memory` assigns them afterwards.
+    What the layer updates (moving averages, the seeds of dropout) cannot be assigned inside a
+    compiled loop: JAX would leak a tracer into the layer. So its updates are values in `memory`,
+    which the loop carries from call to call; `store_memory` assigns them afterwards.
 
     Args:
         layer: `keras.Layer`, built.

@@ -11,16 +11,16 @@ from stepkit._registry import serializable
 from stepkit.layers import _child
 from stepkit.layers._layer_field import LayerField
 from stepkit.ode._grid import TimeGrid
-from stepkit.ode.integrate import integrate
+from stepkit.ode.integrate import integrate, trajectory
 
 
 @serializable
 class ODEBlock(keras.Layer):
     """The state at the end of `t_span` of y' = field(y), y(t0) = inputs.
 
-    The field is one sub-layer, so its weights are shared by all steps: `num_steps` changes depth and
-    accuracy, not the number of weights. A field whose `call` has a first argument named `t` gets
-    `field(t, y)` with a scalar `t`; any other gets `field(y)` (autonomous).
+    The field is one sub-layer, so its weights are shared by all steps: `num_steps` changes depth
+    and accuracy, not the number of weights. A field whose `call` has a first argument named `t`
+    gets `field(t, y)` with a scalar `t`; any other gets `field(y)` (autonomous).
 
     Steps are summed in float32 under a half-precision policy. Gradients flow through the steps.
     Losses that the field adds in its call (activity regularisers) are not collected.
@@ -42,7 +42,8 @@ class ODEBlock(keras.Layer):
 
     Raises:
         TypeError: where `field` is not a layer.
-        ValueError: for an unusable `num_steps` or `t_span`, or a field that does not keep the shape.
+        ValueError: for an unusable `num_steps` or `t_span`, or a field that does not keep the
+            shape.
 
     Example: y' = y, so that one step of Euler's method doubles the state.
     >>> block = ODEBlock(keras.layers.Identity(), solver="euler", num_steps=1)
@@ -88,6 +89,8 @@ class ODEBlock(keras.Layer):
         """Builds the field."""
         shapes = ((), input_shape) if self.time_dependent else (input_shape,)
         _child.build(self.field, *shapes, dtype=self.compute_dtype)
+        output_shape = _child.output_shape(self.field, *shapes, dtype=self.compute_dtype)
+        _child.check_output_shape(self.name, "field", input_shape, output_shape)
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Returns the state at the end of `t_span`."""
@@ -98,7 +101,7 @@ class ODEBlock(keras.Layer):
         return ops.cast(last, self.compute_dtype)
 
     def trajectory(self, inputs: Any) -> ode.Solution:
-        """Returns the states after each step, at inference: an `ode.Solution` with `num_steps + 1` times.
+        """Returns the states at all `num_steps + 1` times, at inference, as an `ode.Solution`.
 
         Args:
             inputs: array or tensor `(batch, ...)`, the initial states.
@@ -107,7 +110,7 @@ class ODEBlock(keras.Layer):
         if not self.built:
             self.build(tuple(y0.shape))
         field = LayerField(self.field, y0, _child.context(self.field, False, None))
-        return ode.odeint(field.f, y0, self._grid.ts, solver=self._solver)
+        return trajectory(field, y0, self._grid, self._solver)
 
     def with_solver(
         self,
@@ -118,7 +121,9 @@ class ODEBlock(keras.Layer):
         """Returns a new block around the same field, hence with the same weights: the solver swap.
 
         Args:
-            solver, num_steps, t_span: as in the constructor. Default to those of this block.
+            solver: as in the constructor. Defaults to that of this block.
+            num_steps: as in the constructor. Defaults to that of this block.
+            t_span: as in the constructor. Defaults to that of this block.
         """
         block = type(self)(
             self.field,
@@ -136,10 +141,8 @@ class ODEBlock(keras.Layer):
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, field and solver serialised."""
-        config = super().get_config()
-        config.pop("autocast", None)
         return {
-            **config,
+            **super().get_config(),
             "field": keras.saving.serialize_keras_object(self.field),
             "solver": ode.serialize(self.solver),
             "num_steps": int(self.num_steps),
@@ -150,4 +153,5 @@ class ODEBlock(keras.Layer):
     def from_config(cls, config: dict[str, Any]) -> "ODEBlock":
         """Returns the layer that `get_config` described."""
         field = keras.saving.deserialize_keras_object(config["field"])
-        return cls(**{**config, "field": field, "t_span": tuple(config["t_span"])})
+        solver, t_span = ode.deserialize(config["solver"]), tuple(config["t_span"])
+        return cls(**{**config, "field": field, "solver": solver, "t_span": t_span})

@@ -3,6 +3,7 @@
 from typing import Any
 
 import keras
+import numpy as np
 from keras import ops
 
 from stepkit._registry import serializable
@@ -13,8 +14,9 @@ from stepkit.layers import _child
 class ResidualStep(keras.Layer):
     """One Euler step along a sub-layer: `y + step_size * residual(y)`.
 
-    With `step_size=1` this is the residual block of a ResNet. The residual may be any layer or model
-    that keeps the shape of its input; batch normalisation and dropout inside it work as usual.
+    With `step_size=1` this is the residual block of a ResNet. The residual may be any layer or
+    model that keeps the shape of its input; batch normalisation and dropout inside it work as
+    usual.
 
     Args:
         residual: `keras.Layer`, the slope f.
@@ -35,7 +37,7 @@ class ResidualStep(keras.Layer):
         That of the input; in the layer's compute dtype, whatever the dtype of `residual`.
 
     Raises:
-        TypeError: where `residual` is not a layer.
+        TypeError: where `residual` is not a layer or `step_size` not a number.
         ValueError: where it does not keep the shape.
 
     Example:
@@ -56,20 +58,23 @@ class ResidualStep(keras.Layer):
     ) -> None:
         super().__init__(**kwargs)
         _child.check_layer("residual", residual)
+        if isinstance(step_size, bool) or not isinstance(step_size, (int, float, np.number)):
+            raise TypeError(f"`step_size` must be a number. Received: step_size={step_size!r}")
         self.residual, self.step_size, self.learn_step = residual, step_size, learn_step
-        self.step = step_size
+        self.step = float(step_size)
         self.supports_masking = True
 
     def build(self, input_shape: tuple) -> None:
         """Builds the residual and, where it is learned, the step."""
         _child.build(self.residual, input_shape, dtype=self.compute_dtype)
-        self.compute_output_shape(input_shape)
+        self.compute_output_shape(input_shape)  # a wrong shape is an error now, not in training
         if self.learn_step:
             initial = keras.initializers.Constant(self.step_size)
             self.step = self.add_weight(shape=(), initializer=initial, name="step")
 
     def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Returns `inputs + step * residual(inputs)`."""
+        inputs = ops.cast(inputs, self.compute_dtype)
         slope = self.residual(inputs, **_child.context(self.residual, training, mask))
         _child.check_output_shape(self.name, "residual", tuple(inputs.shape), tuple(slope.shape))
         step = ops.cast(self.step, inputs.dtype) if self.learn_step else self.step
@@ -78,7 +83,7 @@ class ResidualStep(keras.Layer):
 
     def compute_output_shape(self, input_shape: tuple) -> tuple:
         """Returns the input shape, after the residual has agreed."""
-        output_shape = self.residual.compute_output_shape(input_shape)
+        output_shape = _child.output_shape(self.residual, input_shape, dtype=self.compute_dtype)
         _child.check_output_shape(self.name, "residual", input_shape, output_shape)
         return tuple(input_shape)
 
@@ -87,7 +92,7 @@ class ResidualStep(keras.Layer):
         return {
             **super().get_config(),
             "residual": keras.saving.serialize_keras_object(self.residual),
-            "step_size": self.step_size,
+            "step_size": float(self.step_size),
             "learn_step": self.learn_step,
         }
 

@@ -60,7 +60,7 @@ class Field:
 
 
 def call_with_tensors(function: Callable, *args: Any) -> Any:
-    """Returns `function(*args)`; where NumPy met a tensor that has no value yet, says what to write.
+    """Returns `function(*args)`; where NumPy met a tensor that has no value yet, says what to use.
 
     Raises:
         TypeError: naming the function of `keras.ops` to use.

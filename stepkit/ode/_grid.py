@@ -52,7 +52,8 @@ def _times(ts: Any) -> np.ndarray:
         array = np.array(ops.convert_to_numpy(ts), dtype=float)
     except Exception as error:  # each backend has its own error for a tensor without a value
         raise TypeError(
-            f"`ts` must be concrete numbers, not tensors of a compiled function. Received: ts={ts!r}"
+            "`ts` must be concrete numbers, not tensors of a compiled function. "
+            f"Received: ts={ts!r}"
         ) from error
     if array.ndim != 1 or len(array) < 2 or not np.all(np.isfinite(array)):
         raise ValueError(f"`ts` must be at least two finite times on one axis. Received: ts={ts!r}")

@@ -68,8 +68,8 @@ class Midpoint(_Named):
 class Heun(_Named):
     """Heun's method: order 2, 2 stages; the mean of the slopes at both ends of an Euler step.
 
-    Also known as improved Euler and as the explicit trapezoidal rule. Not to be confused with Heun's
-    method of order 3 (3 stages), nor with Ralston's method, which some books call Heun's.
+    Also known as improved Euler and as the explicit trapezoidal rule. Not to be confused with
+    Heun's method of order 3 (3 stages), nor with Ralston's method, which some books call Heun's.
 
     Example:
     >>> float(Heun().step(lambda t, y: -y, 0.0, 1.0, 0.5))

@@ -27,18 +27,18 @@ def odeint(
     """Solves y' = f(t, y) from y(ts[0]) = y0 and returns the states at all of `ts`.
 
     NumPy in, NumPy out: where `y0` and what `f` answers are numbers or NumPy arrays, the solve runs
-    in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend, in
-    one loop that is not unrolled, inside `tf.function`, `jax.jit` and compiled models too, and
+    in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend,
+    in one loop that is not unrolled, inside `tf.function`, `jax.jit` and compiled models too, and
     gradients flow through it (discretise, then optimise).
 
-    The dtype of `y0` is kept. States in float16 or bfloat16 are summed in float32; `f` gets them, and
-    `ys` returns them, in their own dtype.
+    The dtype of `y0` is kept. States in float16 or bfloat16 are summed in float32; `f` gets them,
+    and `ys` returns them, in their own dtype.
 
     Args:
-        f: callable `f(t, y)`, the slope, with the structure and shapes of `y`. `t` is a float (NumPy)
-            or a scalar tensor of the dtype of the state.
-        y0: nested structure (`keras.tree`) of numbers, arrays or tensors. A list of plain numbers is
-            an array.
+        f: callable `f(t, y)`, the slope, with the structure and shapes of `y`. `t` is a float
+            (NumPy) or a scalar tensor of the dtype of the state.
+        y0: nested structure (`keras.tree`) of numbers, arrays or tensors. A list of plain numbers
+            is an array.
         ts: at least two times, strictly increasing or strictly decreasing; concrete numbers.
         solver: what `ode.get` takes: a name, a `ButcherTableau`, a solver, or a callable
             `step(f, t, y, h) -> y_next`.
@@ -65,20 +65,29 @@ def odeint(
     Reference: Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*.
     """
     solver, grid, y0 = get(solver), TimeGrid.make(ts, step_size), _state.as_state(y0)
+    refusal = None
     if _state.all_numpy(y0):
         try:
             return _in_numpy(Field(f, numpy_only=True), y0, grid, solver)
-        except NeedsTensorsError:
-            pass
+        except NeedsTensorsError as error:
+            refusal = error.__cause__
     y0 = _state.as_tensors(y0)
-    dtypes = _state.dtypes_of(y0)
-    field = Field(f, dtypes=dtypes)
+    try:
+        return trajectory(Field(f, dtypes=_state.dtypes_of(y0)), y0, grid, solver)
+    except Exception as error:
+        if type(error) is type(refusal):  # the same mistake: show it without the detour
+            raise refusal from None
+        raise
+
+
+def trajectory(field: Field, y0: Any, grid: TimeGrid, solver: Any) -> Solution:
+    """Returns the `Solution` at `grid.ts` for a field and a state of tensors."""
     _, saved = integrate(field, y0, grid, solver, keep=True)
 
     def prepend(first, rest, dtype):
         return ops.concatenate([first[None], ops.cast(rest, dtype)])
 
-    ys = tree.map_structure(prepend, y0, saved, dtypes)
+    ys = tree.map_structure(prepend, y0, saved, field.dtypes)
     return Solution(grid.ts, ys, Statistics(grid.num_steps, field.calls))
 
 
@@ -124,7 +133,10 @@ def _in_numpy(field: Field, y: Any, grid: TimeGrid, solver: Any) -> Solution:
     with np.errstate(all="ignore"):  # an overflow is told by Solution.result
         pairs = zip(grid.starts.tolist(), grid.sizes.tolist(), strict=True)
         for count, (t, h) in enumerate(pairs, start=1):
-            y = _state.match(solver.step(field, t, y, h), y, STEP)
+            answer = solver.step(field, t, y, h)
+            if answer is not None and not _state.all_numpy(answer):
+                raise NeedsTensorsError
+            y = _state.match(answer, y, STEP)
             if count in wanted:
                 kept.append(y)
     ys = tree.map_structure(lambda *leaves: np.stack(leaves), *kept)

@@ -14,8 +14,9 @@ def get(solver: Any) -> Any:
     """Returns a solver: an object with `.step(f, t, y, h)`, `.order` and `.tableau`.
 
     Args:
-        solver: a name (`"euler"`, `"midpoint"`, `"heun"`, `"ralston"`, `"rk4"`), a `ButcherTableau`,
-            a solver or its class, a callable `step(f, t, y, h) -> y_next`, or what `serialize` wrote.
+        solver: a name (`"euler"`, `"midpoint"`, `"heun"`, `"ralston"`, `"rk4"`), a
+            `ButcherTableau`, a solver or its class, a callable `step(f, t, y, h) -> y_next`, or
+            what `serialize` wrote.
 
     Raises:
         ValueError: for an unknown name.

@@ -31,7 +31,7 @@ def rooted_trees(num_nodes: int) -> tuple[Tree, ...]:
 
 @cache
 def _forests(num_nodes: int, largest: int) -> tuple[tuple[Tree, ...], ...]:
-    """Returns the multisets of trees with `num_nodes` nodes in all and at most `largest` in each."""
+    """Returns the multisets of trees, `num_nodes` nodes in all and at most `largest` in each."""
     if num_nodes == 0:
         return ((),)
     found = []
@@ -54,7 +54,7 @@ def density(tree: Tree) -> int:
 
 
 def stage_weights(tree: Tree, a: np.ndarray) -> np.ndarray:
-    """Returns the elementary weight of a tree at each stage: the product of `A @ weights` of its subtrees."""
+    """Returns a tree's weight at each stage: the product over its subtrees of `a @ weights`."""
     weights = np.ones(len(a))
     for subtree in tree:
         weights = weights * (a @ stage_weights(subtree, a))
@@ -84,7 +84,7 @@ def order_of(a: np.ndarray, b: np.ndarray, max_order: int = 8) -> int:
     """Returns the largest order, at most `max_order`, whose conditions all hold to rounding."""
     a, b = np.asarray(a, float), np.asarray(b, float)
     for order in range(1, max_order + 1):
-        # Sums of products of `order` factors: their rounding grows with the terms, not with the sum.
+        # Rounding grows with the terms of these sums of products, not with the sums.
         terms = [1 + np.abs(b) @ stage_weights(t, np.abs(a)) for t in rooted_trees(order)]
         tolerance = 16 * len(b) * order * np.finfo(float).eps * np.array(terms)
         if np.any(np.abs(order_conditions(a, b, order)) > tolerance):

@@ -38,8 +38,8 @@ class Solution:
 
     Args:
         ts: float64 NumPy array of shape `(n,)`, the times as they were given.
-        ys: structure of the initial state; each leaf has a leading time axis of length n. NumPy where
-            everything was NumPy, tensors elsewhere.
+        ys: structure of the initial state; each leaf has a leading time axis of length n. NumPy
+            where everything was NumPy, tensors elsewhere.
         stats: `Statistics`.
 
     Example:
@@ -63,7 +63,7 @@ class Solution:
 
     @property
     def message(self) -> str:
-        """What happened, in a sentence; where the solve failed, from which time on and what to try."""
+        """What happened, in a sentence; for a failure, from which time on and what to try."""
         if self.result != Result.NOT_FINITE:
             return str(self.result)
         t = self.ts[self._first_not_finite]
@@ -74,7 +74,7 @@ class Solution:
 
     @cached_property
     def _first_not_finite(self) -> int | None:
-        """Index of the first time with an infinite or undefined number; -1: none; `None`: not known."""
+        """Index of the first time whose state is not finite; -1: none; `None`: not known."""
         try:
             leaves = [ops.convert_to_numpy(leaf) for leaf in tree.flatten(self.ys)]
         except Exception:  # each backend has its own error for a tensor without a value

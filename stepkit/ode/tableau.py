@@ -80,7 +80,7 @@ class ButcherTableau:
 
     @cached_property
     def fsal(self) -> bool:
-        """Whether the last stage of a step is the first of the next: last row of `a` = `b`, last `c` = 1."""
+        """Whether the last stage is the first one of the next step: last row of `a` equals `b`."""
         return self.explicit and self.stages > 1 and self.a[-1] == self.b and self.c[-1] == 1.0
 
     @cached_property

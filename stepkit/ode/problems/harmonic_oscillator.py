@@ -18,7 +18,7 @@ class HarmonicOscillator(Problem):
 
     Example: after a whole period it is where it was.
     >>> HarmonicOscillator().exact(2 * np.pi).round(6).tolist()
-    [1.0, -0.0]
+    [1.0, 0.0]
     """
 
     def __init__(

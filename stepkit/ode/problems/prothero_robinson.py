@@ -9,9 +9,10 @@ from stepkit.ode.problems.base import Problem
 
 
 class ProtheroRobinson(Problem):
-    """y' = eigenvalue (y - cos t) - sin t; from y0 = cos t0 the solution is cos t, whatever the eigenvalue.
+    """y' = eigenvalue (y - cos t) - sin t; from y0 = cos t0 the solution is cos t.
 
-    The more negative the eigenvalue, the stiffer: the solution stays as smooth, the steps do not.
+    It is so whatever the eigenvalue. The more negative that is, the stiffer the problem: the
+    solution stays as smooth, and explicit steps must become shorter.
 
     Args:
         eigenvalue: float, in 1 / time. Defaults to `-1.0`.

@@ -10,8 +10,8 @@ from stepkit.ode.problems.base import Problem
 class SeasonalGrowth(Problem):
     """y' = (1 - t^2) y: growth until t = 1, then decay; a solver with wrong stage times fails here.
 
-    The rate is a polynomial on purpose: `keras.ops.cos` rounds float64 to float32 on JAX, and no order
-    could be measured.
+    The rate is a polynomial on purpose: `keras.ops.cos` rounds float64 to float32 on JAX, and no
+    order could be measured.
 
     Args:
         y0: float. Defaults to `1.0`.

@@ -1,0 +1,59 @@
+"""LayerCase: fresh layers, inputs and models of the layer under test."""
+
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+from keras import tree
+
+
+class LayerCase:
+    """Makes what the checks of one layer need, each time anew.
+
+    Args:
+        layer_cls: subclass of `keras.Layer`.
+        init_kwargs: dict, or a function that returns one.
+        input_shape: tuple of ints, with the batch.
+        seed: int or `None`.
+    """
+
+    def __init__(
+        self,
+        layer_cls: type[keras.Layer],
+        init_kwargs: dict[str, Any] | Callable[[], dict[str, Any]],
+        input_shape: tuple[int, ...],
+        seed: int | None,
+    ) -> None:
+        if len(input_shape) < 1 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+            raise ValueError(
+                "`input_shape` must be positive integers, the batch size first. "
+                f"Received: input_shape={input_shape}"
+            )
+        self.layer_cls, self.init_kwargs, self.input_shape = layer_cls, init_kwargs, input_shape
+        self.rng = np.random.default_rng(seed)
+
+    def kwargs(self) -> dict[str, Any]:
+        """Returns the constructor's arguments with fresh copies of the layers among them."""
+        given = self.init_kwargs() if callable(self.init_kwargs) else dict(self.init_kwargs)
+        return tree.map_structure(_copy, given)
+
+    def layer(self, **more: Any) -> keras.Layer:
+        """Returns a new layer."""
+        return self.layer_cls(**{**self.kwargs(), **more})
+
+    def inputs(self, batch: int | None = None) -> np.ndarray:
+        """Returns a batch of standard normal numbers in float32."""
+        shape = (batch or self.input_shape[0], *self.input_shape[1:])
+        return self.rng.normal(size=shape).astype("float32")
+
+    def model(self, layer: keras.Layer) -> keras.Model:
+        """Returns a functional model with an unknown batch size that holds the layer alone."""
+        inputs = keras.Input(self.input_shape[1:])
+        return keras.Model(inputs, layer(inputs))
+
+
+def _copy(value: Any) -> Any:
+    if isinstance(value, keras.Layer):
+        return keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(value))
+    return value

@@ -1,0 +1,149 @@
+"""Checks of a fixed-step solver."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from keras import ops
+
+from stepkit import ode
+from stepkit._backend import has_float64, vjp
+from stepkit.ode import problems
+from stepkit.testing.conformance import expect
+
+# A measured slope lies below the order where steps are coarse, above it where errors cancel.
+BELOW, ABOVE = 0.25, 0.5
+ROUNDING = 1e-11  # errors below this are noise in float64
+
+
+@dataclass(frozen=True)
+class SolverCase:
+    """A solver and the order to expect of it.
+
+    Args:
+        solver: an object with `step`.
+        given_order: int, or `None` for what the solver claims.
+    """
+
+    solver: Any
+    given_order: int | None
+
+    @property
+    def order(self) -> int | None:
+        """The order given, else the one claimed."""
+        if self.given_order is not None:
+            return self.given_order
+        return getattr(self.solver, "order", None)
+
+
+def tableau(case: SolverCase) -> None:
+    """The order that follows from the tableau is the one claimed."""
+    coefficients = getattr(case.solver, "tableau", None)
+    if coefficients is None or case.order is None:
+        return
+    derived = ode.ButcherTableau(**coefficients.get_config()).order
+    expect(derived == case.order, f"the tableau has order {derived}, claimed is {case.order}")
+
+
+def order(case: SolverCase) -> None:
+    """The smallest slope over the autonomous problems is the order."""
+    _expect_slope(
+        case,
+        problems.Logistic(),
+        problems.HarmonicOscillator(),
+        problems.LinearSystem([[-0.5, 2.0], [-1.0, -0.7]]),
+    )
+
+
+def time(case: SolverCase) -> None:
+    """The slope on a field that depends on time is the order."""
+    _expect_slope(case, problems.SeasonalGrowth())
+
+
+def reversal(case: SolverCase) -> None:
+    """A step forward and a step back miss the start by O(h^(order + 1))."""
+    problem, wanted = problems.Logistic(), (case.order or 1) + 1
+    steps = 0.4 / 2.0 ** np.arange(4)
+    misses = []
+    for h in steps:
+        there = ode.odeint(problem.f, problem.y0, [0.0, h], solver=case.solver).ys[-1]
+        back = ode.odeint(problem.f, there, [h, 0.0], solver=case.solver).ys[-1]
+        misses.append(float(np.max(np.abs(_numpy(back) - problem.y0))))
+    slope = _slope(steps, np.array(misses))
+    expect(
+        slope >= wanted - BELOW,
+        f"forward and back misses the start by O(h^{slope:.2f}), expected O(h^{wanted})",
+    )
+
+
+def states(case: SolverCase) -> None:
+    """Dtype and structure are kept, and components do not mix."""
+    y0 = {"a": np.array([1.0, 2.0], "float32"), "b": (np.array([[3.0]]),)}
+    solution = ode.odeint(_decay, y0, [1.0, 0.5, 0.25], solver=case.solver)
+    alone = ode.odeint(lambda t, y: -y, y0["b"][0], [1.0, 0.5, 0.25], solver=case.solver)
+    dtype = str(_numpy(solution.ys["a"]).dtype)
+    expect(dtype == "float32", f"a float32 state became {dtype}")
+    mixed = np.max(np.abs(_numpy(solution.ys["b"][0]) - _numpy(alone.ys)))
+    expect(mixed < ROUNDING, f"a part of a nested state changes by {mixed:.2g} with its siblings")
+
+
+def gradient(case: SolverCase) -> None:
+    """The derivative in the initial state agrees with central differences."""
+    problem = problems.Logistic()
+    dtype = "float64" if has_float64() else "float32"
+    eps = float(np.finfo(dtype).eps)
+    h = eps ** (1 / 3)
+
+    def end(y0):
+        return ode.odeint(problem.f, y0, np.linspace(0.0, 1.0, 6), solver=case.solver).ys[-1]
+
+    y0 = ops.convert_to_tensor(problem.y0, dtype=dtype)
+    value, pullback = vjp(end, y0)
+    received = float(_numpy(pullback(ops.ones_like(value))[0])[0])
+    expected = float((_numpy(end(y0 + h)) - _numpy(end(y0 - h)))[0]) / (2 * h)
+    expect(
+        abs(received - expected) <= 100 * eps ** (2 / 3) * (1 + abs(expected)),
+        f"derivative in the initial state {received:.8g}, finite differences {expected:.8g}",
+    )
+
+
+def _decay(t, y):
+    return {"a": -y["a"], "b": (-y["b"][0],)}
+
+
+def _expect_slope(case: SolverCase, *trials: problems.Problem) -> None:
+    slopes = {type(p).__name__: _measured_order(case.solver, p) for p in trials}
+    least = min(slopes.values())
+    told = ", ".join(f"{name} {slope:.2f}" for name, slope in slopes.items())
+    if case.order is None:
+        expect(least >= 1 - BELOW, f"expected order 1 at least, measured {told}")
+        return
+    expect(
+        case.order - BELOW <= least <= case.order + ABOVE,
+        f"expected order {case.order}, measured {told}",
+    )
+
+
+def _measured_order(solver: Any, problem: problems.Problem) -> float:
+    steps = 2 ** np.arange(4, 9)
+    t0, t1 = problem.t_span
+    errors = []
+    for n in steps:
+        ts = np.linspace(t0, t1, n + 1)
+        solution = ode.odeint(problem.f, problem.y0, ts, solver=solver)
+        # over all times: at one time alone the leading term may vanish and flatter the solver
+        errors.append(float(np.max(np.abs(_numpy(solution.ys) - problem.exact(ts)))))
+    return _slope((t1 - t0) / steps, np.array(errors))
+
+
+def _slope(steps: np.ndarray, errors: np.ndarray) -> float:
+    """Returns the slope of log error over log step, without errors that are rounding."""
+    expect(bool(np.all(np.isfinite(errors))), "the solve is not finite")
+    used = errors > ROUNDING
+    if used.sum() < 2:
+        return np.inf  # exact to rounding: no order is too high for that
+    return float(np.polyfit(np.log(steps[used]), np.log(errors[used]), 1)[0])
+
+
+def _numpy(x: Any) -> np.ndarray:
+    return np.asarray(ops.convert_to_numpy(x))
