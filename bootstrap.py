@@ -430,25 +430,28 @@ TROUBLES = (
 
 
 def diagnose(text, code=1):
-    """Say what a failure means and how to mend it, in one sentence."""
+    """Say what a failure means and how to mend it; returns that and the line that shows it."""
     if code in (-4, 132, 0xC000001D):
-        return "the processor lacks instructions that TensorFlow's wheels use (AVX)."
+        return "the processor lacks instructions that TensorFlow's wheels use (AVX).", ""
     if code in (-9, 137):
-        return "the system ended the program, most likely for want of memory. Close other programs."
+        return "the system ended the program, most likely for want of memory.", ""
     for pattern, meaning in TROUBLES:
-        if re.search(pattern, text):
-            return meaning
-    return "not known to this program; the lines above and the log say more."
+        found = re.search(r".*(?:" + pattern + ").*", text)
+        if found:
+            return meaning, found.group().strip()
+    return "not known to this program; the lines above and the log say more.", ""
 
 
 def failure(what, text, code=1):
     """Make the Stop for a failed step: what failed, why, how to mend it, where the log is."""
-    lines = [line.rstrip()[:200] for line in text.splitlines() if line.strip()]
-    errors = [line for line in lines if re.match(r"\s*(ERROR|error|\w*Error)\b", line)]
-    shown = "\n".join("    " + line for line in errors[-4:] or lines[-6:])
+    meaning, sign = diagnose(text, code)
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    errors = [line for line in lines if re.match(r"(ERROR|error|\w*Error)\b", line)]
+    chosen = [sign] + [line for line in errors[-3:] or lines[-6:] if line != sign]
+    shown = "\n".join("    " + line[:200] for line in chosen if line)
     return Stop(
         f"{what} failed (exit code {code}). The lines that matter:\n{shown}\n"
-        f"What it means: {diagnose(text, code)}\n"
+        f"What it means: {meaning}\n"
         f"The whole log: {LOG}\n"
         "Nothing of yours was touched. "
         "Once it is mended, run the same command again: it goes on from there."
@@ -682,7 +685,7 @@ def install_torch(label, system=None):
         code, text = run_logged([str(venv_program("python")), *command], label)
         if code == 0:
             return {"version": choice.split("==")[1]}
-        if "No matching distribution" not in text or "cannot be reached" in diagnose(text):
+        if "No matching distribution" not in text or "does not offer" not in diagnose(text)[0]:
             raise failure("Installing PyTorch", text, code)
     reason = no_torch(pinned, len(choices) > 1 or (system or platform.system()) != "Linux")
     say("  " + reason.replace("\n", "\n  "))
@@ -766,18 +769,30 @@ def option(arguments, *names):
     return None
 
 
+def here(host):
+    """The name under which this machine reaches a server on this host."""
+    return "127.0.0.1" if host in ("", "*", "0.0.0.0", "::", "localhost") else host.strip("[]")
+
+
+def answers(port, host="127.0.0.1"):
+    """True if something listens at the port."""
+    try:
+        socket.create_connection((here(host), port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
 def port_is_free(port, host="127.0.0.1"):
     """True if nothing listens at the port and it can be bound."""
-    host = "127.0.0.1" if host in ("", "*", "0.0.0.0", "localhost", "::") else host
-    with contextlib.closing(socket.socket()) as probe:
-        probe.settimeout(1)
-        if probe.connect_ex((host, port)) == 0:
-            return False
-    with contextlib.closing(socket.socket()) as probe:
+    if answers(port, host):
+        return False
+    family = socket.AF_INET6 if ":" in here(host) else socket.AF_INET
+    with contextlib.closing(socket.socket(family)) as probe:
         if os.name != "nt":
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((host, port))
+            probe.bind((here(host), port))
         except OSError:
             return False
     return True
@@ -833,27 +848,33 @@ def address(server):
     return url.rstrip("/") + "/lab" + ("?token=" + token if token else "")
 
 
-def find_server(folder, work, since):
-    """Read the record of the server that was just started on the folder work/."""
-    for file in folder.glob("jpserver-*.json"):
-        with contextlib.suppress(OSError, ValueError):
-            if file.stat().st_mtime >= since - 2:
-                server = json.loads(file.read_text(encoding="utf-8"))
-                if Path(server["root_dir"]) == work:
-                    return server
+def server_records(folder):
+    """The records of servers, with their times: containers use the same name again."""
+    with contextlib.suppress(OSError):
+        return {(file, file.stat().st_mtime_ns) for file in folder.glob("jpserver-*.json")}
+    return set()
+
+
+def find_server(folder, work, old):
+    """Read the record of the server on the folder work/ that is not among the old ones."""
+    for file, _ in server_records(folder) - old:
+        with contextlib.suppress(OSError, ValueError, KeyError):
+            server = json.loads(file.read_text(encoding="utf-8"))
+            if Path(server["root_dir"]) == work:
+                return server
     return None
 
 
-def announce(process, folder, work, since, patience=120):
+def announce(process, folder, work, old):
     """Print the address as soon as the server is there."""
-    while process.poll() is None and time.time() - since < patience:
-        server = find_server(folder, work, since)
-        if server and not port_is_free(server["port"], server.get("hostname", "")):
+    while process.poll() is None:
+        server = find_server(folder, work, old)
+        if server and answers(server["port"], server.get("hostname", "")):
             say("\nJupyterLab is running. If no browser opens, copy this address into one:\n")
             say("    " + address(server))
             say(f"\nYour notebooks are in {work}. To stop, press Ctrl-C here.\n")
             return
-        time.sleep(0.2)
+        time.sleep(0.3)
 
 
 def open_lab(arguments):
@@ -867,10 +888,10 @@ def open_lab(arguments):
     folder = subprocess.run(
         [python, "-c", question], stdout=subprocess.PIPE, env=environ, cwd=str(ROOT)
     ).stdout
-    since = time.time()
-    process = subprocess.Popen([python, "-m", "jupyterlab", *options], cwd=str(work), env=environ)
     runtime = Path(os.fsdecode(folder).strip() or ".")
-    threading.Thread(target=announce, args=(process, runtime, work, since), daemon=True).start()
+    old = server_records(runtime)
+    process = subprocess.Popen([python, "-m", "jupyterlab", *options], cwd=str(work), env=environ)
+    threading.Thread(target=announce, args=(process, runtime, work, old), daemon=True).start()
     code, asked = wait_through_interrupts(process)
     say(f"\nJupyterLab has ended. Your work is in {work}, every notebook as it was last saved.")
     if code and not asked:
