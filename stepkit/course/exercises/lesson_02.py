@@ -72,6 +72,35 @@ LESSON.question(
 )
 
 LESSON.question(
+    "simpson",
+    "A method of 3 stages has `b = (1/6, 2/3, 1/6)`, the weights of Simpson's rule, which "
+    "integrates polynomials of degree 3 exactly. Its third stage looks a whole step ahead with "
+    "the second slope. Which order does it have?",
+    right="b",
+    a=Option(
+        "4, as Simpson's rule",
+        "The weights alone make order 4 for slopes that depend on t only. Where the slope depends "
+        "on y, the conditions with A count: the sum of b_i a_ij c_j is 1/12 here, not 1/6.",
+        "quadrature-only",
+    ),
+    b=Option(
+        "2",
+        "The sum of b_i a_ij c_j is 1/12 here, not 1/6. Kutta's method of order 3 has the same b "
+        "and another third row of A: (-1, 2, 0).",
+    ),
+    c=Option(
+        "3, one per stage",
+        "Three stages can have order 3. These do not: the sum of b_i a_ij c_j is 1/12, not 1/6.",
+        "stages-are-order",
+    ),
+    d=Option(
+        "1",
+        "It is better than Euler: b sums to 1 and the sum of b_i c_i is 1/2, which makes order 2.",
+        "any-change-ruins",
+    ),
+)
+
+LESSON.question(
     "stages",
     "Heun has 2 stages and order 2, RK4 has 4 stages and order 4. What holds for a method with "
     "5 stages?",
