@@ -957,7 +957,7 @@ def swap_solver(block, solver, num_steps):
 def swap_solver(block, solver, num_steps):
     return ODEBlock(block.field, block.solver, num_steps)
 
-# %% wrong="swap_solver" shows="deep-copy" outcome="not yet"
+# %% wrong="swap_solver" shows="weights-copied" outcome="not yet"
 def swap_solver(block, solver, num_steps):
     import copy
 
