@@ -1165,6 +1165,9 @@ def digits_model(units, gate=None):
     model.compile("rmsprop", loss="sparse_categorical_crossentropy", metrics=["acc"])
     return model
 
+# %% excuse="digits_model" mutant="model.compile(optimizer='adam', loss='sparse_categorical_crossentropy', metrics=['accuracy']) -> model.compile(loss='sparse_categorical_crossentropy', metrics=['accuracy'])"
+# Any optimizer will do, also the one that Keras takes if none is named.
+
 # %% probe="digits_model"
 def probe(answer, draw):
     units = int(draw.integers(3, 40))
