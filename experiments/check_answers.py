@@ -13,6 +13,7 @@ import matplotlib.pyplot as plt
 
 from stepkit.course import build, folders, masters
 from stepkit.course.judging import judge
+from stepkit.course.verification.bench import execute
 
 EXERCISE = "01.euler_step"
 SHOWN = ("change-not-state", "slope-at-end", "mutates-input", "scalar-only")
@@ -31,7 +32,8 @@ def main() -> None:
 def reply(master, source: str) -> str:
     """The outcome of one answer in words, as the learner reads it."""
     names = {"__name__": "__main__"}
-    exec(compile(master.imports() + "\n" + source, "<answer>", "exec"), names)
+    execute(master.imports(), names, "<imports>")
+    execute(source, names, "<answer>")
     return str(judge(EXERCISE, names, seed=1))
 
 
