@@ -4,7 +4,7 @@ No single loop of `keras.ops` does. `ops.while_loop` has no reverse mode on JAX;
 `ops.scan` do not train under TensorFlow with XLA, which must know how long a loop can get before it
 can keep what the backward pass needs. Hence, eager, graph and `jit_compile=True`:
 
-    TensorFlow   `tf.while_loop(maximum_iterations=n)`
+    TensorFlow   `tf.while_loop(maximum_iterations=n)`, in a `tf.function` where it is long
     JAX          `ops.fori_loop` with static bounds, which JAX turns into a scan
     torch        a Python loop: torch runs eagerly
 
@@ -105,6 +105,17 @@ def _jax(num_steps, body, state, save_after, select):
 
 
 def _tensorflow(num_steps, body, state, save_after, select):
+    import tensorflow as tf
+
+    def run():
+        return _tensorflow_loop(num_steps, body, state, save_after, select)
+
+    # Tracing costs about as much as this many eager steps; a traced step costs next to nothing.
+    worth_tracing = tf.executing_eagerly() and num_steps > 16
+    return tf.function(run, autograph=False)() if worth_tracing else run()
+
+
+def _tensorflow_loop(num_steps, body, state, save_after, select):
     import tensorflow as tf
 
     flat = [tf.convert_to_tensor(leaf) for leaf in tree.flatten(state)]

@@ -32,14 +32,19 @@ def as_state(y: Any) -> Any:
 
 def as_tensors(y: Any) -> Any:
     """Returns a state of tensors; Python numbers take `keras.config.floatx()`, as in Keras."""
+    if isinstance(y, list) and _is_number_table(y):
+        return _tensor(np.array(y), plain=not np.iscomplexobj(np.array(y)))
+    return tree.map_structure(lambda leaf: _tensor(leaf, isinstance(leaf, (int, float))), y)
 
-    def convert(leaf):
-        plain = isinstance(leaf, (int, float)) and not isinstance(leaf, np.generic)
-        leaf = ops.convert_to_tensor(leaf, dtype=keras.config.floatx() if plain else None)
-        exact = keras.backend.standardize_dtype(leaf.dtype).startswith(("int", "uint", "bool"))
-        return ops.cast(leaf, keras.config.floatx()) if exact else leaf
 
-    return tree.map_structure(convert, y)
+def _tensor(leaf: Any, plain: bool) -> Any:
+    if is_numpy(leaf):
+        # np.float64 is a float, too, and Keras on torch would make it a float32 tensor
+        plain = plain and not isinstance(leaf, np.generic)
+        leaf = np.asarray(leaf)
+    leaf = ops.convert_to_tensor(leaf)
+    exact = keras.backend.standardize_dtype(leaf.dtype).startswith(("int", "uint", "bool"))
+    return ops.cast(leaf, keras.config.floatx()) if plain or exact else leaf
 
 
 def dtypes_of(y: Any) -> Any:
@@ -82,7 +87,8 @@ def match(value: Any, state: Any, what: str) -> Any:
     if not tree.is_nested(state):
         if isinstance(value, (list, tuple)):
             value = np.array(value) if all_numpy(value) else ops.stack(value)
-        return _match_leaf(value, state, what)
+        if not tree.is_nested(value):
+            return _match_leaf(value, state, what)
     try:
         tree.assert_same_structure(state, value)
     except (TypeError, ValueError) as error:

@@ -64,11 +64,11 @@ def odeint(
 
     Reference: Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*.
     """
-    solver, grid, y0 = get(solver), TimeGrid.make(ts, step_size), _state.as_state(y0)
+    solver, grid = get(solver), TimeGrid.make(ts, step_size)
     refusal = None
     if _state.all_numpy(y0):
         try:
-            return _in_numpy(Field(f, numpy_only=True), y0, grid, solver)
+            return _in_numpy(Field(f, numpy_only=True), _state.as_state(y0), grid, solver)
         except NeedsTensorsError as error:
             refusal = error.__cause__
     y0 = _state.as_tensors(y0)

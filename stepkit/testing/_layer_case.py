@@ -16,6 +16,7 @@ class LayerCase:
         init_kwargs: dict, or a function that returns one.
         input_shape: tuple of ints, with the batch.
         seed: int or `None`.
+        jit_modes: values of `jit_compile`.
     """
 
     def __init__(
@@ -24,6 +25,7 @@ class LayerCase:
         init_kwargs: dict[str, Any] | Callable[[], dict[str, Any]],
         input_shape: tuple[int, ...],
         seed: int | None,
+        jit_modes: tuple,
     ) -> None:
         if len(input_shape) < 1 or not all(isinstance(n, int) and n > 0 for n in input_shape):
             raise ValueError(
@@ -31,6 +33,7 @@ class LayerCase:
                 f"Received: input_shape={input_shape}"
             )
         self.layer_cls, self.init_kwargs, self.input_shape = layer_cls, init_kwargs, input_shape
+        self.jit_modes = jit_modes
         self.rng = np.random.default_rng(seed)
 
     def kwargs(self) -> dict[str, Any]:

@@ -44,8 +44,9 @@ def gradients(case: LayerCase) -> None:
 
 def fit(case: LayerCase) -> None:
     """One epoch with each way to compile: finite, and every trainable weight moves."""
-    modes = (False, "auto", True) if can_jit_compile() else (False, "auto")
-    for mode in modes:
+    for mode in case.jit_modes:
+        if mode is True and not can_jit_compile():
+            continue
         layer = case.layer()
         model, x = case.model(layer), case.inputs()
         target = case.rng.normal(size=model.predict(x, verbose=0).shape).astype("float32")

@@ -30,6 +30,7 @@ def check_layer(
     *,
     skip: Iterable[str] = (),
     seed: int | None = None,
+    jit_modes: tuple[bool | str, ...] = (False, "auto", True),
 ) -> tuple[str, ...]:
     """Checks that a layer keeps Keras's contracts on the running backend; public symbols only.
 
@@ -51,6 +52,8 @@ def check_layer(
         input_shape: the shape of one batch, as in `(2, 8)`.
         skip: names of checks to leave out.
         seed: int, for the random inputs. Defaults to `None`: new ones each time.
+        jit_modes: values of `jit_compile` for `fit`. `True` is left out on torch, whose compiler
+            takes very long. Defaults to all three.
 
     Returns:
         The names of the checks that ran.
@@ -62,5 +65,5 @@ def check_layer(
     >>> "fit" in check_layer(keras.layers.Dense, {"units": 3}, (2, 4))
     True
     """
-    case = LayerCase(layer_cls, init_kwargs, tuple(input_shape), seed)
+    case = LayerCase(layer_cls, init_kwargs, tuple(input_shape), seed, jit_modes)
     return run_checks(layer_cls.__name__, CHECKS, case, skip)

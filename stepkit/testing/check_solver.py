@@ -28,7 +28,8 @@ def check_solver(
     - `time`: the same on a field that depends on time: wrong stage times fail here.
     - `reversal`: a step and the step back miss the start by O(h^(order + 1)).
     - `states`: keeps float32, nested states and negative steps.
-    - `gradient`: the derivative of a solve agrees with finite differences, in tensors.
+    - `gradient`: the derivative of a solve agrees with finite differences, in tensors; skip it for
+      a step that is written in NumPy.
 
     Args:
         solver: what `ode.get` takes.
