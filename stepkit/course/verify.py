@@ -61,7 +61,8 @@ def _findings(materials: list[Material], memory: Memory, make_bench: Callable) -
 
     def done(material: Material, findings: Findings) -> None:
         found[material.id] = findings
-        memory.keep(material, findings)
+        if findings.seeds:  # it could be examined
+            memory.keep(material, findings)
 
     if missing:
         for each in missing:

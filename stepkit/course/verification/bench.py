@@ -26,12 +26,22 @@ NOT_RUN = "the cell raised"  # beside the outcomes of a check: there was nothing
 
 @dataclass(frozen=True)
 class Tried:
-    """What came of one attempt: the outcome, or that its cell raised, and how long it took."""
+    """What came of one attempt: the outcome, or that its cell raised, and how long it took.
+
+    Args:
+        kind: the outcome.
+        message: what the learner would read.
+        misconception: which is named.
+        seconds: on the clock, which also runs while the machine is busy with others.
+        busy: seconds of the processor; on an idle machine nearly the same.
+        too_long: whether it was stopped.
+    """
 
     kind: str
     message: str = ""
     misconception: str | None = None
     seconds: float = 0.0
+    busy: float = 0.0
     too_long: bool = False
 
 
@@ -53,11 +63,12 @@ class Bench:
         if failure is not None:
             return failure
         keras.utils.set_random_seed(seed)
-        start = time.perf_counter()
+        start, began = time.perf_counter(), time.process_time()
         outcome = judge(self._material.id, namespace, seed=seed, limit=limit)
-        seconds = time.perf_counter() - start
+        seconds, busy = time.perf_counter() - start, time.process_time() - began
         too_long = outcome.kind == "crashed" and seconds >= limit
-        return Tried(outcome.kind.value, outcome.message, outcome.misconception, seconds, too_long)
+        told = (outcome.kind.value, outcome.message, outcome.misconception)
+        return Tried(*told, seconds, busy, too_long)
 
     def compare(self, source: str, draws: int, seconds: float) -> equality.Comparison:
         """Whether a mutant gives what the solution gives on the probe's wide domain."""
@@ -76,16 +87,17 @@ class Bench:
         return self._ready[1:]
 
     def _execute(self, source: str, namespace: dict[str, Any], limit: float) -> Tried | None:
-        start = time.perf_counter()
+        start, began = time.perf_counter(), time.process_time()
         try:
             with quiet():
                 run_with_limit(lambda: execute(source, namespace, "<answer>"), limit, _nothing)
         except NotImplementedError:
             return None  # a stub at the top of a cell: the name is missing, says the check
         except TimeLimit:
-            return Tried(NOT_RUN, "It was still running.", too_long=True)
+            seconds, busy = time.perf_counter() - start, time.process_time() - began
+            return Tried(NOT_RUN, "It was still running.", None, seconds, busy, too_long=True)
         except Exception as error:
-            return Tried(NOT_RUN, one_line(error), seconds=time.perf_counter() - start)
+            return Tried(NOT_RUN, one_line(error))
         return None
 
     def _namespace(self) -> dict[str, Any]:

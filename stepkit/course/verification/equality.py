@@ -34,9 +34,9 @@ def compare(probe: Callable, solution: Any, mutant: Any, draws: int, seconds: fl
         solution: the master's answer.
         mutant: the surviving mutant.
         draws: how often to compare.
-        seconds: after which to give up; then nothing is shown.
+        seconds: of the processor, after which to give up; then nothing is shown.
     """
-    raised, end = 0, time.monotonic() + seconds
+    raised, end = 0, time.process_time() + seconds
     for seed in range(draws):
         one, other = (_outputs(probe, answer, seed) for answer in (solution, mutant))
         if why := _difference(one, other):
@@ -44,7 +44,7 @@ def compare(probe: Callable, solution: Any, mutant: Any, draws: int, seconds: fl
         raised += isinstance(one, Exception)
         if isinstance(one, list) and not one:
             return Comparison(False, seed + 1, "the probe returned no arrays", fault=True)
-        if time.monotonic() > end:
+        if time.process_time() > end:
             return Comparison(False, seed + 1, f"out of time after {seed + 1} draws")
     if 2 * raised >= draws:
         why = f"on {raised} of {draws} draws the solution itself raised"

@@ -29,6 +29,7 @@ class Findings:
         equal: survivors that the probe shows equal to the solution.
         excused: survivors with a reason in the master.
         slowest_seconds: of the check on the solution, without the first call.
+        median_seconds: the same, typically.
         survivors: each with `line`, `operator`, `description`, `status` and `reason`.
         faults: what does not meet the demands, in sentences.
     """
@@ -50,6 +51,7 @@ class Findings:
     equal: int = 0
     excused: int = 0
     slowest_seconds: float = 0.0
+    median_seconds: float = 0.0
     survivors: list[dict[str, Any]] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
 

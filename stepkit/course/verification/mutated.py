@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from stepkit.course.mutation import Mutant, NoRegion, mutants
@@ -14,38 +15,62 @@ from stepkit.course.verification.worker import Died, Hung
 
 SEEDS = (0, 1, 2)  # a mutant survives if the check accepts it on all of them
 TIMES, SHORTEST = 5.0, 1.0  # the limit of a mutant: so many times the solution's seconds
-DRAWS, PROBE_SECONDS = 1000, 60.0
+PATIENCE = 5.0  # more, if others kept the machine busy until the limit
+DRAWS, PROBE_SECONDS = 1000, 120.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """The limit of a mutant: on the clock, and in seconds of the processor."""
+
+    seconds: float
+    busy: float
 
 
 def try_all(
-    material: Material, bench: Any, slowest: float, found: Findings, say: Callable[[str], None]
+    material: Material,
+    bench: Any,
+    right: list[Any],
+    found: Findings,
+    say: Callable[[str], None],
 ) -> None:
-    """Judge every mutant; compare those that survive with the solution."""
+    """Judge every mutant; compare those that survive with the solution.
+
+    Args:
+        material: what the master holds.
+        bench: where code is tried.
+        right: what came of the solution on all seeds: its seconds set the limit.
+        found: where the findings go.
+        say: called with words of progress.
+    """
     try:
         made = mutants(material.answer)
     except NoRegion as error:
         found.faults.append(str(error))
         return
     found.mutants = len(made)
-    limit = max(SHORTEST, TIMES * slowest)
+    pace = Pace(
+        max(SHORTEST, TIMES * max(tried.seconds for tried in right)),
+        TIMES * max(tried.busy for tried in right),
+    )
     for place, mutant in enumerate(made, start=1):
         say(f"mutant {place} of {len(made)}")
-        end = _end(mutant, bench, limit, found)
+        end = _end(mutant, bench, pace, found)
         found.killed += end != "survived"
         found.killed_by_crash += end == "crashed"
         found.killed_by_timeout += end == "timeout"
-        if end == "timeout" or end == "crashed":
-            _still_sane(material, bench, limit)
+        if end in ("timeout", "crashed"):
+            _still_sane(material, bench, pace)
         if end == "survived":
             found.survivors.append(_survivor(mutant, material, bench, found))
     _excuses_that_fit_nothing(material, found)
 
 
-def _end(mutant: Mutant, bench: Any, limit: float, found: Findings) -> str:
+def _end(mutant: Mutant, bench: Any, pace: Pace, found: Findings) -> str:
     """How a mutant ended: told, crashed, timeout or survived."""
     try:
         for seed in SEEDS:
-            tried = bench.judge(mutant.source, seed, limit)
+            tried = _patiently(mutant, bench, seed, pace)
             if tried.kind == Kind.NOT_CHECKED:
                 said = " ".join(tried.message.split())
                 found.faults.append(f"the check failed on a mutant ({mutant.description}): {said}")
@@ -60,10 +85,18 @@ def _end(mutant: Mutant, bench: Any, limit: float, found: Findings) -> str:
     return "survived"
 
 
-def _still_sane(material: Material, bench: Any, limit: float) -> None:
+def _patiently(mutant: Mutant, bench: Any, seed: int, pace: Pace) -> Any:
+    """Judge a mutant; if it was stopped before it had its share of the processor, once more."""
+    tried = bench.judge(mutant.source, seed, pace.seconds)
+    if tried.too_long and tried.busy < pace.busy:
+        tried = bench.judge(mutant.source, seed, PATIENCE * pace.seconds)
+    return tried
+
+
+def _still_sane(material: Material, bench: Any, pace: Pace) -> None:
     """Replace a worker in which code that was stopped left Keras in pieces."""
     stop = getattr(bench, "stop", None)
-    if stop and bench.judge(material.solution, 0, limit).kind != Kind.CORRECT:
+    if stop and bench.judge(material.solution, 0, PATIENCE * pace.seconds).kind != Kind.CORRECT:
         stop()
 
 

@@ -41,8 +41,10 @@ def _try(answer: Wrong, bench: Any, exercise: Exercise, named: bool) -> tuple[di
     for seed in range(SEEDS):
         try:
             tried = bench.judge(answer.source, seed, exercise.limit)
-        except (Hung, Died):
+        except Hung:
             return record | {"outcome": "hung"}, "did not end and could not be stopped"
+        except Died:
+            return record | {"outcome": "died"}, "ended its process"
         if fault := _fault(answer, tried, named):
             return _record(tried), f"{fault} (seed {seed})"
         record = _record(tried) if seed == 0 else record
