@@ -252,7 +252,7 @@ SIMPSON = ([[0, 0, 0], [1 / 2, 0, 0], [0, 1, 0]], [1 / 6, 2 / 3, 1 / 6], [0, 1 /
     "rk_step",
     title="One Runge-Kutta step, for any tableau",
     points=3,
-    minutes=12,
+    minutes=7,
     difficulty=3,
     importance=5,
     signature="A, b, c, f, t, y, h",
