@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from stepkit.course.mutation.names import is_module
+
 
 def replaced(node: ast.AST, **fields: Any) -> ast.AST:
     """A copy of a node with some fields changed; the other fields are shared."""
@@ -49,6 +51,21 @@ def stored_names(node: ast.AST) -> set[str]:
     """Names that a statement assigns."""
     found = (each for each in ast.walk(node) if isinstance(each, ast.Name))
     return {each.id for each in found if isinstance(each.ctx, ast.Store)}
+
+
+def is_index(node: ast.AST) -> bool:
+    """Whether a subscript is a place: not a slice, a string or a mask."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, int)
+    negative = isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
+    return negative or isinstance(node, ast.Name | ast.BinOp)
+
+
+def inside(node: ast.Call) -> ast.AST:
+    """What a call is about: the object of a method, or the first argument of a function."""
+    if isinstance(node.func, ast.Attribute) and not is_module(node.func.value):
+        return node.func.value
+    return node.args[0] if node.args else node
 
 
 def _moved(node: ast.expr, by: int) -> ast.expr:

@@ -31,6 +31,8 @@ from stepkit.course.mutation import names
 from stepkit.course.mutation.edits import (
     called,
     constant,
+    inside,
+    is_index,
     minus,
     plus,
     renamed,
@@ -165,7 +167,7 @@ def off_by_one(node: ast.AST) -> Iterator[ast.AST]:
             yield replaced(node, lower=plus(node.lower) if node.lower else constant(1))
         if node.upper is not None or node.step is None:
             yield replaced(node, upper=minus(node.upper) if node.upper else constant(-1))
-    if isinstance(node, ast.Subscript) and _is_index(node.slice):
+    if isinstance(node, ast.Subscript) and is_index(node.slice):
         yield replaced(node, slice=plus(node.slice))
 
 
@@ -177,7 +179,7 @@ def transpose(node: ast.AST) -> Iterator[ast.AST]:
         yield replaced(node, left=ast.Attribute(node.left, "T", ast.Load()))
         yield replaced(node, right=ast.Attribute(node.right, "T", ast.Load()))
     if isinstance(node, ast.Call) and called(node) in names.TRANSPOSES:
-        yield _inside(node)
+        yield inside(node)
     if isinstance(node, ast.Call) and called(node) == "einsum" and node.args:
         yield from _other_einsum(node)
 
@@ -189,7 +191,7 @@ def wrong_norm(node: ast.AST) -> Iterator[ast.AST]:
     for other in names.REDUCTIONS.get(called(node), ()):
         yield renamed(node, other)
     if called(node) in names.PART_OF_NORM and (node.args or isinstance(node.func, ast.Attribute)):
-        yield _inside(node)
+        yield inside(node)
     if called(node) == "norm" and not any(each.arg == "ord" for each in node.keywords):
         for order in (constant(1), ast.parse("float('inf')", mode="eval").body):
             yield replaced(node, keywords=[*node.keywords, ast.keyword("ord", order)])
@@ -202,7 +204,7 @@ def forgotten_cast(node: ast.AST) -> Iterator[ast.AST]:
     function = called(node) in names.CASTS and node.args
     method = called(node) in names.CAST_METHODS and isinstance(node.func, ast.Attribute)
     if function or method:
-        yield _inside(node)
+        yield inside(node)
 
 
 def _can_be_dropped(statement: ast.stmt, known: set[str]) -> bool:
@@ -213,21 +215,6 @@ def _can_be_dropped(statement: ast.stmt, known: set[str]) -> bool:
         return stored <= known  # also `self.w = ...` and `x[i] = ...`, which store no name
     leaves = ast.Break | ast.Continue
     return isinstance(statement, ast.AugAssign | ast.If | ast.For | ast.While | leaves)
-
-
-def _is_index(node: ast.AST) -> bool:
-    """Whether a subscript is a place: not a slice, a string or a mask."""
-    if isinstance(node, ast.Constant):
-        return isinstance(node.value, int)
-    negative = isinstance(node, ast.UnaryOp) and isinstance(node.operand, ast.Constant)
-    return negative or isinstance(node, ast.Name | ast.BinOp)
-
-
-def _inside(node: ast.Call) -> ast.AST:
-    """What a call is about: the object of a method, or the first argument of a function."""
-    if isinstance(node.func, ast.Attribute) and not names.is_module(node.func.value):
-        return node.func.value
-    return node.args[0] if node.args else node
 
 
 def _other_einsum(node: ast.Call) -> Iterator[ast.AST]:

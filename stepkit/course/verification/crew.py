@@ -34,12 +34,14 @@ def examine_all(
     """
     count = max(1, min(os.cpu_count() or 1, MOST, len(materials)))
     waiting, alone = deque(materials), threading.Lock()
+    workers: list[Worker] = []
 
     def work() -> None:
         bench = None
         try:
             for material in _drawn_from(waiting):
                 bench = _next_bench(bench, material, make_bench)
+                workers.extend(each for each in [bench] if isinstance(each, Worker))
                 found = _one(material, bench, say)
                 with alone:
                     done(material, found)
@@ -54,6 +56,8 @@ def examine_all(
                 each.result()
         except BaseException:
             waiting.clear()
+            for worker in workers:
+                worker.close()
             raise
 
 

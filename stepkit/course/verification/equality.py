@@ -81,6 +81,7 @@ def _array_difference(one: np.ndarray, other: np.ndarray) -> str:
     coarser = max(np.finfo(one.dtype).eps, np.finfo(other.dtype).eps)
     with np.errstate(all="ignore"):
         near = np.abs(one - other) <= ULPS * coarser * np.maximum(np.abs(one), np.abs(other))
+        near &= np.isfinite(one) & np.isfinite(other)
         same = (one == other) | near | (np.isnan(one) & np.isnan(other))
     return "" if same.all() else "other values"
 

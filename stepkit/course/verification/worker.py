@@ -42,6 +42,7 @@ class Worker:
 
     def __init__(self, material: Material):
         self._material, self._given = material, False
+        self._closed = False
         self._process: Any = None
         self._pipe: Connection | None = None
 
@@ -61,6 +62,11 @@ class Worker:
     def compare(self, source: str, draws: int, seconds: float) -> Any:
         """As `Bench.compare`; the same exceptions as `judge`."""
         return self._ask("compare", (source, draws, seconds), BUSY * seconds + GRACE)
+
+    def close(self) -> None:
+        """End the process, and start no other; for a stop by the keyboard, from any thread."""
+        self._closed = True
+        self.stop()
 
     def stop(self) -> None:
         """End the process, also one that hangs."""
@@ -93,6 +99,8 @@ class Worker:
         return answer
 
     def _start(self) -> None:
+        if self._closed:
+            raise WorkerFault("The worker was stopped.")
         spawn = multiprocessing.get_context("spawn")
         self._pipe, theirs = spawn.Pipe()
         self._process = spawn.Process(target=_serve, args=(theirs,), daemon=True)
