@@ -1127,14 +1127,14 @@ def hidden_states(model, x):
     stacked = keras.ops.stack(outputs, axis=0)
     return keras.ops.convert_to_numpy(keras.Model(model.inputs, stacked)(x))
 
-# %% variant="hidden_states" style="a model, and its predict"
+# %% variant="hidden_states" style="a model with a dictionary of outputs"
 def hidden_states(model, x):
     import re
 
     wanted = [layer for layer in model.layers if re.fullmatch(r"stem|block_\d+", layer.name)]
     probe = keras.Model(model.inputs, {str(k): layer.output for k, layer in enumerate(wanted)})
-    states = probe.predict(x, verbose=0)
-    return np.stack([states[str(k)] for k in range(len(wanted))])
+    states = probe(keras.ops.convert_to_tensor(x))
+    return np.stack([keras.ops.convert_to_numpy(states[str(k)]) for k in range(len(wanted))])
 
 # %% probe="hidden_states"
 def probe(answer, draw):
