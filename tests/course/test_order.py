@@ -17,10 +17,9 @@ OTHER_LESSON = re.compile(r"\blessons? (\d\d)")
 TAUGHT = {
     "residual block": "00",
     "tensor": "00",
-    "gradient": "00",
     "initial value problem": "01",
     "Euler's method": "01",
-    "order of": "01",
+    "step size": "01",
     "trajectory": "01",
     "principal component": "01",
     "tableau": "02",
