@@ -85,13 +85,12 @@ check("00.residual_update")
 predict("00.steps", ...)
 
 # %%
-plt.style.use("tableau-colorblind10")  # colours that everyone can tell apart
 update = use("00.residual_update")
-for step, line in ((0.5, "o-"), (1.5, "s--"), (2.1, "^:")):
+for step, line, colour in ((0.5, "o-", "#0072B2"), (1.5, "s--", "#D55E00"), (2.1, "^:", "black")):
     path = [1.0]
     for _ in range(12):
         path.append(update(path[-1], -path[-1], step))
-    plt.plot(path, line, label=f"step {step}")
+    plt.plot(path, line, color=colour, label=f"step {step}")
 plt.axhline(0, color="0.7", zorder=0)
 plt.xlabel("update")
 plt.ylabel("x")
@@ -393,8 +392,8 @@ print(f"accuracy after training: {np.mean(chances.argmax(axis=1) == y_test):.1%}
 
 # %%
 epochs = range(1, 11)
-plt.plot(epochs, history.history["accuracy"], "o-", label="training images")
-plt.plot(epochs, history.history["val_accuracy"], "s--", label="test images")
+plt.plot(epochs, history.history["accuracy"], "o-", color="#0072B2", label="training images")
+plt.plot(epochs, history.history["val_accuracy"], "s--", color="#D55E00", label="test images")
 plt.xlabel("epoch")
 plt.ylabel("accuracy")
 plt.legend()
