@@ -38,8 +38,10 @@ PROTOCOL = (  # what Keras layers and models have to say, whatever they compute
     "def get_config(self):", "def compute_output_shape(self, input_shape):",
     "raise NotImplementedError", "keras.Model(inputs, outputs)",
     "model = keras.Model(inputs, outputs)",
-    "return keras.Model(inputs, outputs)",
+    "return keras.Model(inputs, outputs)", "return {**super().get_config(),",
+    "config.update(super().get_config())", "return dict(super().get_config(),",
 )  # fmt: skip
+INPUT = re.compile(r"(\w+=)?keras\.(layers\.)?Input\(.*\)")  # where every model begins
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ def find(lessons: dict[str, dict[str, Any]], masters: list[Master]) -> list[str]
         lessons: parsed notebooks of learners, by file name.
         masters: all masters.
     """
-    secrets = list(_secrets(masters))
+    secrets, solved = list(_secrets(masters)), _solved(masters)
     found: list[str] = []
     for name, notebook in lessons.items():
         places = list(_places(notebook))
@@ -77,7 +79,7 @@ def find(lessons: dict[str, dict[str, Any]], masters: list[Master]) -> list[str]
         near = [secret for secret in secrets if secret.key in everything]
         found += [f"{name}, {line}" for line in _results(notebook)]
         for place in places:
-            found += [f"{name}, {line}" for line in _leaks(place, near)]
+            found += [f"{name}, {line}" for line in _leaks(place, near, solved)]
     return list(dict.fromkeys(found))
 
 
@@ -103,8 +105,17 @@ def _secrets(masters: list[Master]) -> Iterator[Secret]:
 def _of(exercise: str, what: str, lines: Iterable[str], shown: str) -> Iterator[Secret]:
     for line in lines:
         for key in {normalised(line), normalised(_expression(line))}:
-            if len(key) >= SHORTEST and key not in shown:
+            if len(key) >= SHORTEST and key not in shown and not INPUT.fullmatch(key):
                 yield Secret(exercise, what, line.strip(), key)
+
+
+def _solved(masters: list[Master]) -> dict[str, str]:
+    """Solutions by exercise: what the fold below each of them may show."""
+    return {
+        f"{master.number}.{cell.name}": normalised(_masters.solution(cell.source))
+        for master in masters
+        for cell in master.marked("answer")
+    }
 
 
 def _demonstrations(masters: list[Master]) -> Iterator[str]:
@@ -160,11 +171,11 @@ def _results(notebook: dict[str, Any]) -> Iterator[str]:
             yield f"{where}: has attachments"
 
 
-def _leaks(place: Place, secrets: list[Secret]) -> Iterator[str]:
-    views = _views(place)
-    own = {secret.key for secret in secrets if secret.exercise == place.fold}
+def _leaks(place: Place, secrets: list[Secret], solved: dict[str, str]) -> Iterator[str]:
+    views, own = _views(place), solved.get(place.fold or "", "")
     for secret in secrets:
-        if secret.key in views and secret.key not in own:
+        allowed = secret.exercise == place.fold or secret.key in own
+        if secret.key in views and not allowed:
             line = _line_of(secret.key, place.text)
             yield f"{place.where}{line}: shows {secret.what} of {secret.exercise}: {secret.line}"
 

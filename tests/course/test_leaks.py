@@ -173,3 +173,18 @@ def test_a_demonstration_line_in_a_variant_is_no_secret(clean, tmp_path):
     text = FIRST + "    print(step(lambda t, y: -y, 0.0, 1.0, 2.5))\n"
     (tmp_path / "01_steps.py").write_text(text)
     assert leaks.find(clean, masters.read_all(tmp_path)) == []
+
+
+def test_the_idioms_of_keras_are_no_secret(clean, tmp_path):
+    (tmp_path / "01_steps.py").write_text(FIRST)
+    solved = "    # BEGIN SOLUTION\n        inputs = keras.Input((64,))\n"
+    (tmp_path / "02_more.py").write_text(SECOND.replace("    # BEGIN SOLUTION\n", solved, 1))
+    lessons = plant(clean, "01_steps.ipynb", 5, source="inputs = keras.Input((64,))")
+    assert leaks.find(lessons, masters.read_all(tmp_path)) == []
+
+
+def test_a_fold_may_show_its_own_solution_though_another_shares_a_part_of_it(clean, tmp_path):
+    (tmp_path / "01_steps.py").write_text(FIRST)
+    other = SECOND.replace("keras.ops.array(0.5)", "(y + h * slope_at_start)")
+    (tmp_path / "02_more.py").write_text(other)
+    assert leaks.find(clean, masters.read_all(tmp_path)) == []
