@@ -1,12 +1,13 @@
 """The only room that asks which Keras backend runs: derivatives, bounded loops, capabilities."""
 
 from stepkit._backend.autodiff import grad, hvp, jacobian, jvp, vjp
-from stepkit._backend.capability import can_jit_compile, has_float64
+from stepkit._backend.capability import can_jit_compile, compiled, has_float64
 from stepkit._backend.loops import bounded_loop, saving_loop
 
 __all__ = [
     "bounded_loop",
     "can_jit_compile",
+    "compiled",
     "grad",
     "has_float64",
     "hvp",

@@ -1,6 +1,21 @@
 """What the running backend can do."""
 
+from collections.abc import Callable
+
 import keras
+
+
+def compiled(function: Callable) -> Callable:
+    """Returns a function of tensors that traces `function` once; `function` itself on torch."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False)
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return jax.jit(function)
+    return function
 
 
 def can_jit_compile() -> bool:

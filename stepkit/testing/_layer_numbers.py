@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from stepkit._backend import can_jit_compile, vjp
+from stepkit._backend import can_jit_compile, compiled, vjp
 from stepkit.testing._layer_case import LayerCase
 from stepkit.testing.conformance import expect
 
@@ -23,6 +23,7 @@ def gradients(case: LayerCase) -> None:
     others = [(v, ops.convert_to_tensor(v)) for v in layer.non_trainable_variables]
     cotangent = case.rng.normal(size=out_shape).astype("float32")
 
+    @compiled
     def loss(x, *values):
         with keras.StatelessScope(state_mapping=[*others, *zip(weights, values, strict=True)]):
             return ops.sum(ops.multiply(layer(x, **_inference(layer)), cotangent))
@@ -49,7 +50,7 @@ def fit(case: LayerCase) -> None:
             continue
         layer = case.layer()
         model, x = case.model(layer), case.inputs()
-        target = case.rng.normal(size=model.predict(x, verbose=0).shape).astype("float32")
+        target = case.rng.normal(size=tuple(layer(x).shape)).astype("float32")
         before = [ops.convert_to_numpy(v) for v in layer.trainable_variables]
         model.compile(keras.optimizers.SGD(0.01), "mse", jit_compile=mode)
         loss = model.fit(x, target, batch_size=len(x), epochs=1, verbose=0).history["loss"][-1]

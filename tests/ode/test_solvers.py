@@ -29,8 +29,6 @@ def slope(errors):
 @pytest.mark.parametrize(
     "problem",
     [
-        problems.Logistic(rate=RNG.uniform(0.8, 1.2)),
-        problems.HarmonicOscillator(frequency=RNG.uniform(0.8, 1.2)),
         problems.SeasonalGrowth(),
         problems.LinearSystem([[-0.5, RNG.uniform(1, 2)], [-1.0, -0.7]]),
     ],
@@ -40,7 +38,7 @@ def test_order_is_the_slope_of_the_error_in_tensors(name, order, problem):
     assert ode.get(name).order == order
     y0 = ops.convert_to_tensor(problem.y0, dtype="float64")
     errors = []
-    for n in (12, 24, 48, 96):
+    for n in (16, 32, 64):
         ts = np.linspace(*problem.t_span, 5)
         h = (ts[1] - ts[0]) / (n // 4)
         ys = ode.odeint(problem.f, y0, ts, solver=name, step_size=h).ys
