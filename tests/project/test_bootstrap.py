@@ -153,6 +153,14 @@ dependencies = ["keras>=3.12"]
 """
 
 
+def hear_ctrl_c():
+    """Programs that a shell starts in the background are deaf to Ctrl-C; these are not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+HEARING = {} if os.name == "nt" else {"preexec_fn": hear_ctrl_c}
+
+
 class House:
     """A small checkout with bootstrap.py and an environment of its own."""
 
@@ -182,6 +190,7 @@ class House:
             stdin=subprocess.DEVNULL,
             text=True,
             encoding="utf-8",
+            **HEARING,
         )
 
     def run(self, *arguments, **environ):
@@ -562,6 +571,7 @@ def test_lab_prints_an_address_that_answers_and_ends_when_asked(tmp_path, number
         [sys.executable, "-c", LAB.format(here=str(tmp_path))],
         env=os.environ | {"CI": "true"}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL, text=True, encoding="utf-8", cwd=tmp_path, start_new_session=True,
+        **HEARING,
     )  # fmt: skip
     try:
         text = wait_for(process, "press Ctrl-C here")
