@@ -124,7 +124,7 @@ def test_a_full_disk_is_named_before_anything_is_installed(bootstrap):
 
 PIP = '''
 """A stand-in for pip: it notes its arguments, and does what the file `plan` says."""
-import json, pathlib, sys, time
+import json, os, pathlib, sys, time
 here = pathlib.Path(__file__).parent
 if "--version" in sys.argv:
     sys.exit(0)
@@ -139,7 +139,8 @@ for what, says, code in steps:
             half = here.parent / "halfway-1.0.dist-info"
             half.mkdir(exist_ok=True)
             (half / "METADATA").write_text("Name: halfway", encoding="utf-8")
-            (here / "hanging").write_text("", encoding="utf-8")
+            (here / "new").write_text(str(os.getpid()), encoding="utf-8")
+            (here / "new").rename(here / "hanging")
             time.sleep(60)
         sys.exit(code)
 '''
@@ -299,6 +300,12 @@ def interrupt(house, number, *arguments):
         time.sleep(0.05)
     process.send_signal(number)
     text, _ = process.communicate(timeout=30)
+    pip = int((house.pip / "hanging").read_text(encoding="utf-8"))
+    if number != signal.SIGKILL:
+        with pytest.raises(ProcessLookupError):  # pip does not go on alone
+            os.kill(pip, 0)
+    else:
+        os.kill(pip, signal.SIGKILL)
     (house.pip / "hanging").unlink()
     house.plan()
     house.calls()
