@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lesson 01 · A residual block is an Euler step
 #
-# A residual network is a sum: the input, plus a change, plus another change, and so on. Who solves differential equations knows this sum. It is their oldest method, and there each change has a length that somebody must choose. **If a block is a step, how long is it? And what would a shorter one do?**
+# A residual network is a sum: the input, plus a change, plus another change, and so on. Anyone who solves differential equations knows this sum: it is the oldest method of all, and there somebody must choose how long each step is. **If a block is a step, how long is it? And what would a shorter one do?**
 #
 # After this lesson you can
 #
@@ -25,7 +25,7 @@ from stepkit import datasets, ode, plots
 #
 # An *ordinary differential equation* (ODE) says how fast a state `y` changes: `dy/dt = f(t, y)`. Here `t` is the time, and `f` is called the slope, or the *field*. If the start is given too, `y(t0) = y0`, we have an *initial value problem*: one curve leaves from `y0` and follows the field.
 #
-# For `f = -y` and `y(0) = 1` the curve is `exp(-t)`. Mostly there is no such formula. Euler's way out (1768) was to look up the slope where you are, to follow it straight for a short time `h`, and to look again. That is one *step*, and `h` is the *step size*.
+# For `f = -y` and `y(0) = 1` the curve is `exp(-t)`. Mostly there is no formula. Euler's way out (1768): look up the slope where you are, follow it straight for a short time `h`, look again. That is one *step*, and `h` is the *step size*.
 #
 # By hand: at `y = 1` the slope is -1. With `h = 0.1` the state falls by 0.1, to 0.9. The curve is at `exp(-0.1) = 0.905`: close, since the step is short.
 
@@ -83,7 +83,7 @@ checkpoint("01.which_step", ...)
 # %% [markdown]
 # ## 2. Many steps
 #
-# To go far, take one step after the other; each begins where the last one ended. The times `ts` need not be evenly spaced: the step size is whatever lies between two of them.
+# To go far, take one step after the other; each begins where the last one ended. The times need not be evenly spaced.
 
 # %% [markdown] exercise="euler_solve"
 # Start from `y0` at time `ts[0]` and take one Euler step per interval of `ts`. Return the states at *all* times, the first one included, as one array with time along its first axis: shape `(len(ts), *y0.shape)`.
@@ -163,7 +163,7 @@ print("largest difference from euler_solve:", np.abs(solution.ys - ys).max())
 #
 # A step follows the tangent, and a smooth curve leaves its tangent by about `h²`. To reach a fixed time takes a number of steps in proportion to `1 / h`. So about `h² / h = h` of error is left at the end.
 #
-# In general the error is close to `C h^p` for small `h`, and `p` is called the *order* of the method. Take logarithms: `log(error) = log C + p log h`. That is a straight line, and its slope is the order.
+# In general the error is close to `C h^p` for small `h`, and `p` is called the *order* of the method. Take logarithms: `log(error) = log C + p log h`. That is a line, and its slope is the order.
 
 # %% [markdown] exercise="convergence_order"
 # Given step sizes and the error that each gave, return the order as one number: the slope of the straight line that fits `log(error)` over `log(step size)` best, by least squares over all points. The line may have an offset.
@@ -236,14 +236,14 @@ predict("01.too_long")
 # %% [markdown]
 # *What the figure shows:* for h = 0.05 the states fall to 0. For h = 0.15 they jump across 0 and come to rest. For h = 0.25 each jump is longer than the one before.
 #
-# The exact solution does nothing but fall. So the third path is no property of the ODE: the step is too long for it. How long is too long is the subject of lesson 03.
+# The exact solution does nothing but fall. So the third path is no property of the ODE: the step is too long for it. Lesson 03 says how long is too long.
 
 # %% [markdown]
 # ## 4. The step as a layer
 #
-# In a network the slope is a sub-layer, its weights are learned, and `h` is a setting. There is no `t`: each block has a field of its own. The layer gets the sub-layer as an argument, as in `ResidualStep(keras.layers.Dense(3), step_size=0.5)`.
+# In a network the slope is a sub-layer, and `h` is a setting. There is no `t`: each block has a field of its own. The layer gets the sub-layer as an argument, as in `ResidualStep(keras.layers.Dense(3), step_size=0.5)`.
 #
-# Two things are new compared with lesson 00. Weights belong to the sub-layer, so `build` passes the shape on to `residual.build`. And a file cannot hold a layer, only words: `keras.saving.serialize_keras_object(layer)` turns a layer into a dictionary, and `from_config`, which is given, turns it back.
+# Two things are new. Weights belong to the sub-layer, so `build` passes the shape on to `residual.build`. And a file cannot hold a layer, only words: `keras.saving.serialize_keras_object(layer)` turns a layer into a dictionary, and `from_config`, which is given, turns it back.
 
 # %% [markdown] exercise="ResidualStep"
 # Write `build`, `call` and `get_config`. The layer returns `y` plus `step_size` times the residual at `y`.
@@ -367,7 +367,7 @@ check("01.residual_net")
 # Stem and head change the size of the state, so they cannot be steps. Between them the state keeps its shape, and only there one can speak of a path.
 
 # %% [markdown]
-# On all clean digits almost any network is nearly perfect, and nothing could be compared. So we take 300 training images, and add noise to all. The next two cells train three networks.
+# On all clean digits almost any network is nearly perfect. So we take 300 training images, and add noise to all. The next two cells train three networks.
 
 # %%
 (x, y), (x_test, y_test) = datasets.digits(test_fraction=0.5, flat=True)
@@ -460,9 +460,9 @@ predict("01.straighter")
 # | 4 blocks, step 1/4 | {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_4.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_4.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_4.relative_change.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_4.relative_change.max|.2f}} |
 # | 16 blocks, step 1/16 | {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_16.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_16.relative_change.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.relative_change.max|.2f}} |
 #
-# - With step size 1 the deeper network is worse on test images, though it fits the training images. With step size 1/depth, depth hardly matters. At 16 blocks the gap is {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.mean|.0%}} on average; so many seeds would show one of {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.detectable|.0%}}.
+# - With step size 1 the deeper network is worse on test images, though it fits the training images. With step size 1/depth, depth hardly matters. As a fraction of 1, the gap at 16 blocks is {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.mean|.2f}} on average; so many seeds would show one of {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.detectable|.2f}} in 4 of 5 repetitions.
 # - Moves of equal length in 16 unrelated directions would have a straightness of about 1/√16 = 0.25. Step size 1 comes close to that. So does step size 1/16 *before* training: {{hidden_trajectories.step_1_over_depth.depth_16.straightness_before_training.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.straightness_before_training.max|.2f}}. There training straightens the paths; with 16 steps of size 1 it hardly does.
-# - No network with blocks beats the one without. This task does not need them. It shows what steps do to states, not that depth helps.
+# - The best networks with blocks are no better than the one without: with 16 blocks and step 1/16 the difference is {{hidden_trajectories.differences.depth_16_small_step_minus_no_blocks.min|.2f}} to {{hidden_trajectories.differences.depth_16_small_step_minus_no_blocks.max|.2f}}. This task shows what steps do to states, not that depth helps.
 
 # %% [markdown]
 # ## 6. Where the likeness ends
@@ -495,7 +495,7 @@ checkpoint("01.post_activation", ...)
 # - A residual block is an Euler step of size 1, along a field of its own.
 # - In our small networks, step size 1 made long, crooked paths, and 1/depth made short ones that training straightened.
 #
-# **Still open.** Did the straighter paths cause the better test accuracy? This experiment cannot tell: a step of 1/16 also makes the whole way 16 times shorter. How long is too long (lesson 03)? Who should choose the step: a solver (04), or attention (07, 08)? Lesson 02 builds better steps.
+# **Still open.** Did straighter paths cause the better accuracy? This experiment cannot tell: a step of 1/16 also makes the total time 16 times shorter. Are there better steps (lesson 02)? How long is too long (03)? Who should choose the step: a solver (04), or attention (07, 08)?
 #
 # **To read**
 #

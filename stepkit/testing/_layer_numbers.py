@@ -8,11 +8,24 @@ from keras import ops
 
 from stepkit._backend import can_jit_compile, compiled, vjp
 from stepkit.testing._layer_case import LayerCase
-from stepkit.testing.conformance import expect
+from stepkit.testing.conformance import CheckFailure, expect
 
 
 def gradients(case: LayerCase) -> None:
-    """Directional derivatives agree with central differences, argument by argument.
+    """Directional derivatives agree with central differences, on one of three draws.
+
+    A difference across the kink of a ReLU is wrong, once in a while; a wrong gradient, always.
+    """
+    for _ in range(2):
+        try:
+            return _compare_gradients(case)
+        except CheckFailure:
+            continue
+    return _compare_gradients(case)
+
+
+def _compare_gradients(case: LayerCase) -> None:
+    """Compares on one draw of layer, inputs and directions, argument by argument.
 
     In float32, the best step is about eps^(1/3) and leaves an error of about eps^(2/3) of the
     terms: the limit of 2 % of the largest possible answer leaves room for kinks.
@@ -33,14 +46,14 @@ def gradients(case: LayerCase) -> None:
     slopes = [ops.convert_to_numpy(g) for g in pullback(ops.ones_like(value))]
     names = ["the input", *(f"weight `{v.name}`" for v in weights)]
     for i, (name, slope) in enumerate(zip(names, slopes, strict=True)):
-        direction = case.rng.normal(size=slope.shape).astype("float32")
-        expected = _difference(loss, point, i, direction)
-        received = float(np.sum(slope * direction, dtype=float))
-        scale = np.linalg.norm(slope) * np.linalg.norm(direction) + abs(expected)
-        expect(
-            abs(received - expected) <= 0.02 * scale + 1e-3,
-            f"in {name}: derivative {received:.5g}, finite differences {expected:.5g}",
-        )
+        for direction in _directions(slope, case.rng):
+            expected = _difference(loss, point, i, direction)
+            received = float(np.sum(slope * direction, dtype=float))
+            scale = np.linalg.norm(slope) * np.linalg.norm(direction) + abs(expected)
+            expect(
+                abs(received - expected) <= 0.02 * scale + 1e-3,
+                f"in {name}: derivative {received:.5g}, finite differences {expected:.5g}",
+            )
 
 
 def fit(case: LayerCase) -> None:
@@ -59,6 +72,12 @@ def fit(case: LayerCase) -> None:
         moved = [not np.array_equal(ops.convert_to_numpy(v), old) for v, old in pairs]
         names = [v.name for v, ok in zip(layer.trainable_variables, moved, strict=True) if not ok]
         expect(not names, f"with jit_compile={mode!r} training does not move: {names}")
+
+
+def _directions(slope, rng) -> list[np.ndarray]:
+    """Returns a random direction, which finds what is missing, and that of the slope itself."""
+    along = slope * np.sqrt(slope.size) / (np.linalg.norm(slope) + 1e-30)
+    return [d.astype("float32") for d in (rng.normal(size=slope.shape), along)]
 
 
 def _difference(loss, point, index, direction) -> float:

@@ -241,8 +241,8 @@ LESSON.question(
         "skip-makes-ode",
     ),
     b=Option(
-        "if all blocks share their weights and their step size",
-        "Then all steps follow one field. Lesson 02 builds such a block.",
+        "if all blocks share their weights",
+        "Then all steps follow one field, whatever their sizes. Lesson 02 builds such a block.",
     ),
     c=Option(
         "if it has very many blocks",
