@@ -16,6 +16,10 @@ from stepkit.course.exercise import Exercise
 from stepkit.course.masters import Cell, Master, MasterError
 
 FIRST = """\
+import os
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # fewer messages from TensorFlow
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
 try:
     from stepkit.course import check, checkpoint, lesson, predict, use
 except ImportError as problem:

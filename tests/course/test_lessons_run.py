@@ -31,12 +31,14 @@ manager = ThisPython(kernel_name="python3")
 client = nbclient.NotebookClient(node, km=manager, timeout=300,
                                  resources={"metadata": {"path": folder}})
 client.execute()
-found = {}
+found, noise = {}, []
 for cell in node.cells:
     for output in cell.get("outputs", []):
+        if output.get("name") == "stderr":
+            noise.append(output.text)
         if RECORD in output.get("data", {}):
             found[output.data[RECORD]["exercise"]] = output.data[RECORD]["outcome"]
-print("OUTCOMES " + json.dumps(found))
+print("OUTCOMES " + json.dumps({"found": found, "noise": noise}))
 """
 
 
@@ -48,7 +50,9 @@ def outcomes_of(path, tmp_path):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-4000:]
     line = next(x for x in done.stdout.splitlines() if x.startswith("OUTCOMES "))
-    return json.loads(line.removeprefix("OUTCOMES "))
+    seen = json.loads(line.removeprefix("OUTCOMES "))
+    assert seen["noise"] == []
+    return seen["found"]
 
 
 @pytest.mark.slow
