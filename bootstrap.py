@@ -290,6 +290,8 @@ def clean_environ():
         PYTHONIOENCODING="utf-8",
         PYTHONNOUSERSITE="1",
     )
+    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's messages are not for learners
+    environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     environ["PATH"] = (
         str(venv_program("python").parent) + os.pathsep + environ.get("PATH", os.defpath)
     )
@@ -730,7 +732,6 @@ def copy_lessons():
 def lab_environ():
     """Variables for JupyterLab: quiet TensorFlow, this environment's kernel before any other."""
     environ = clean_environ()
-    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     environ.setdefault("KERAS_BACKEND", "tensorflow")
     environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
     environ["JUPYTER_PREFER_ENV_PATH"] = "1"
@@ -944,32 +945,41 @@ def split_targets(arguments):
 
 
 def test_parts(arguments):
-    """What `test` runs: (name, backend, command) in order."""
+    """What `test` runs: two lists of (name, backend, command), for two processor cores."""
     targets, rest = split_targets(arguments)
     python = str(venv_program("python"))
     pytest = [python, "-m", "pytest", *rest]
     library = pytest + (targets or ["tests"]) + ["--ignore=tests/course", "--ignore=tests/project"]
-    return [
+    verify = [python, "-m", "stepkit.course", "verify", "--json", str(ROOT / "build/verify.json")]
+    first = [
         ("ruff check", None, [python, "-m", "ruff", "check", "."]),
         ("ruff format", None, [python, "-m", "ruff", "format", "--check", "."]),
         ("pytest, tensorflow", "tensorflow", pytest + targets),
-        ("pytest, jax", "jax", library),
-        ("pytest, torch", "torch", library),
     ]
+    second = [("pytest, jax", "jax", library), ("pytest, torch", "torch", library)]
+    if not arguments:  # who selects tests does not ask for the checks of all exercises
+        second.insert(0, ("verify", None, verify))
+    return first, second
 
 
-def run_parts(parts, skipped, may_be_empty=False):
-    """Run the parts one after the other; returns lines of a summary and whether all went well."""
+def run_parts(parts, skipped, may_be_empty=False, output=None):
+    """Run parts one after the other; returns lines of a summary and whether all went well."""
     lines, good = [], True
     for name, backend, command in parts:
         if name in skipped:
             lines.append((name, "skipped", skipped[name]))
             continue
-        say(f"\n=== {name} ===")
+        if output is None:
+            say(f"\n=== {name} ===")
+        else:
+            output.write(f"\n=== {name} ===\n".encode())
+            output.flush()
         environ = clean_environ()
         environ["KERAS_BACKEND"] = backend or "tensorflow"
         begin = time.time()
-        code = subprocess.run(command, cwd=str(ROOT), env=environ).returncode
+        code = subprocess.run(
+            command, cwd=str(ROOT), env=environ, stdout=output, stderr=output
+        ).returncode
         if code == 5 and may_be_empty:  # pytest: nothing was selected
             result = "no tests"
         else:
@@ -977,6 +987,22 @@ def run_parts(parts, skipped, may_be_empty=False):
             good = good and code == 0
         lines.append((name, result, seconds(time.time() - begin)))
     return lines, good
+
+
+def run_beside(first, second, skipped, may_be_empty=False):
+    """Run two lists of parts side by side; the output of the second is shown at the end."""
+    found = []
+    with tempfile.TemporaryFile() as output:
+        beside = threading.Thread(
+            target=lambda: found.append(run_parts(second, skipped, may_be_empty, output))
+        )
+        beside.start()
+        lines, good = run_parts(first, skipped, may_be_empty)
+        say("\nWaiting for: " + ", ".join(name for name, _, _ in second))
+        beside.join()
+        output.seek(0)
+        say(output.read().decode("utf-8", "replace"))
+    return lines + found[0][0], good and found[0][1]
 
 
 def summarise(lines, good):
@@ -990,10 +1016,11 @@ def summarise(lines, good):
 
 
 def test(arguments):
-    """Run every test: lint, all tests on TensorFlow, the library's tests on JAX and torch."""
+    """Run every test: lint, all on TensorFlow, the checks, the library on JAX and torch."""
     torch = read_state().get("torch", {})
     skipped = {"pytest, torch": torch["left_out"]} if torch.get("left_out") else {}
-    summarise(*run_parts(test_parts(arguments), skipped, may_be_empty=bool(arguments)))
+    first, second = test_parts(arguments)
+    summarise(*run_beside(first, second, skipped, may_be_empty=bool(arguments)))
     if skipped:
         say(skipped["pytest, torch"])
 
@@ -1037,7 +1064,7 @@ def quick(arguments):
     folders, lessons = quick_targets(touched_files())
     targets, rest = split_targets(arguments)
     python = str(venv_program("python"))
-    parts = test_parts([])[:2]
+    parts = test_parts([])[0][:2]
     if lessons:
         verify = [python, "-m", "stepkit.course", "verify", *lessons]
         parts.append(("verify " + " ".join(lessons), None, verify))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from dataclasses import dataclass, field
@@ -103,9 +104,9 @@ def _execute(node, folder: Path, seconds: float, report: Report) -> None:
 
 
 def _node(notebook: dict[str, Any]):
+    """The notebook as nbformat knows it, whatever its version."""
     try:
-        node = nbformat.from_dict(notebook)
-        return nbformat.convert(node, 4) if node.get("nbformat") != 4 else node
+        return nbformat.reads(json.dumps(notebook), as_version=4)
     except Exception as error:
         raise Trouble(f"The notebook's format is not understood: {error}") from None
 

@@ -11,7 +11,8 @@ CHECK = 'check("01.euler_step")'
 
 def notebook(*sources):
     blank = {"cell_type": "code", "metadata": {}, "outputs": [], "execution_count": None}
-    cells = [blank | {"id": f"c{n}", "source": source} for n, source in enumerate(sources)]
+    lines = [source.splitlines(keepends=True) for source in sources]  # as Jupyter saves them
+    cells = [blank | {"id": f"c{n}", "source": source} for n, source in enumerate(lines)]
     return {"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 
 

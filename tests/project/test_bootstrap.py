@@ -602,13 +602,29 @@ def test_lab_prints_an_address_that_answers_and_ends_when_asked(tmp_path, number
 # --- test and quick -------------------------------------------------------------------------------
 
 
-def test_test_runs_three_backends_and_both_lints(bootstrap):
-    parts = bootstrap.test_parts(["-k", "euler"])
-    assert [backend for _, backend, _ in parts] == [None, None, "tensorflow", "jax", "torch"]
-    everything, jax = parts[2][2], parts[3][2]
+def test_test_runs_three_backends_both_lints_and_the_checks(bootstrap):
+    first, second = bootstrap.test_parts([])
+    assert [name for name, _, _ in first] == ["ruff check", "ruff format", "pytest, tensorflow"]
+    assert [name for name, _, _ in second] == ["verify", "pytest, jax", "pytest, torch"]
+    everything, jax = first[2][2], second[1][2]
     assert "--ignore=tests/course" not in everything
     assert {"--ignore=tests/course", "--ignore=tests/project"} <= set(jax)
-    assert everything[-2:] == ["-k", "euler"]
+    assert [backend for _, backend, _ in second] == [None, "jax", "torch"]
+
+
+def test_a_selection_goes_to_each_pytest_and_leaves_out_verify(bootstrap):
+    first, second = bootstrap.test_parts(["-k", "euler"])
+    assert first[2][2][-2:] == ["-k", "euler"]
+    assert [name for name, _, _ in second] == ["pytest, jax", "pytest, torch"]
+    assert all("euler" in command for _, _, command in second)
+
+
+def test_parts_beside_each_other_both_count_and_are_shown(bootstrap, capsys):
+    says = [sys.executable, "-c", "print('from the second list')"]
+    lines, good = bootstrap.run_beside([("a", None, code_of(0))], [("b", None, says)], {})
+    assert good and [name for name, _, _ in lines] == ["a", "b"]
+    assert "from the second list" in capsys.readouterr().out
+    assert not bootstrap.run_beside([("a", None, code_of(0))], [("b", None, code_of(3))], {})[1]
 
 
 def test_paths_replace_the_default_targets(bootstrap):
