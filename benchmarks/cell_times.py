@@ -17,10 +17,9 @@ from pathlib import Path
 import nbclient
 import nbformat
 
-from benchmarks.machine import describe
+from experiments import record
 from stepkit.course import build, catalogue, folders
 from stepkit.course.runner import ThisPython
-from stepkit.course.store import write_text
 
 
 def main() -> None:
@@ -32,8 +31,7 @@ def main() -> None:
     kept = {k: v for k, v in old.get("seconds", {}).items() if k[:2] not in wanted}
     seconds = dict(sorted((kept | measured(wanted)).items()))
     command = f"python -m benchmarks.cell_times {' '.join(wanted)}"
-    record = {"command": command, "machine": describe(), "seconds": seconds}
-    write_text(path, json.dumps(record, indent=1) + "\n")
+    record.write(path, record.circumstances(command) | {"seconds": seconds})
 
 
 def measured(lessons: list[str]) -> dict[str, float]:

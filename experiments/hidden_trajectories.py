@@ -12,8 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import sys
 import time
 from pathlib import Path
@@ -21,13 +19,11 @@ from pathlib import Path
 import keras
 import matplotlib
 import numpy as np
-import scipy
-from scipy import stats
 
-from stepkit import __version__, datasets
+from experiments.record import RESULTS, circumstances, detectable, spread, write
+from stepkit import datasets
 from stepkit.course.exercises.lesson_01 import hidden_states, residual_net
 
-RESULTS = Path(__file__).resolve().parent / "results"
 DEPTHS, WIDTH = (4, 8, 16), 16
 TRAINING_IMAGES, NOISE = 300, 0.25  # noise: standard deviation, where pixels lie between 0 and 1
 EPOCHS, BATCH, LEARNING_RATE = 30, 64, 3e-3
@@ -45,7 +41,9 @@ def main(arguments: list[str] | None = None) -> None:
     start = time.process_time()
     runs = [one_seed(seed) for seed in range(given.seeds)]
     record = {
-        **facts(given.seeds),
+        **circumstances(f"python -m experiments.hidden_trajectories --seeds {given.seeds}"),
+        "seeds": given.seeds,
+        "task": task(),
         **summary(runs),
         "differences": differences(runs),
         "cpu_seconds": round(time.process_time() - start),
@@ -153,13 +151,6 @@ def summary(runs: list[dict]) -> dict:
     return table
 
 
-def spread(values: list[float]) -> dict:
-    """Minimum, median and maximum, and the values in the order of the seeds."""
-    low, middle, high = np.min(values), np.median(values), np.max(values)
-    ends = {"min": float(low), "median": float(middle), "max": float(high)}
-    return {**ends, "values": [round(v, 4) for v in values]}
-
-
 def differences(runs: list[dict]) -> dict:
     """Paired differences in test accuracy, and the smallest that so many seeds can detect."""
     found = {}
@@ -176,13 +167,10 @@ def paired(runs: list[dict], first: tuple, second: tuple) -> dict:
     values = [
         run[first[0]][first[1]]["accuracy"] - run[second[0]][second[1]]["accuracy"] for run in runs
     ]
-    n = len(values)
-    t = stats.t(n - 1)
-    detectable = (t.ppf(0.975) + t.ppf(0.8)) * np.std(values, ddof=1) / np.sqrt(n)
     return {
         **spread(values),
         "mean": float(np.mean(values)),
-        "detectable": float(detectable),  # two-sided 5 %, power 80 %
+        "detectable": detectable(values),
     }
 
 
@@ -232,58 +220,18 @@ def draw(path: Path, record: dict, run: dict) -> None:
     temporary.replace(path)
 
 
-def facts(seeds: int) -> dict:
-    """How, with what and on what it was measured."""
+def task() -> dict:
+    """What was trained on what."""
     return {
-        "command": f"python -m experiments.hidden_trajectories --seeds {seeds}",
-        "seeds": seeds,
-        "task": {
-            "data": "scikit-learn digits, half of them for the test",
-            "training_images": TRAINING_IMAGES,
-            "noise": NOISE,
-            "width": WIDTH,
-            "epochs": EPOCHS,
-            "batch": BATCH,
-            "optimizer": f"Adam, learning rate {LEARNING_RATE}",
-            "measured": "test images, after the last epoch",
-        },
-        "versions": {
-            "stepkit": __version__,
-            "keras": keras.__version__,
-            keras.backend.backend(): _backend_version(),
-            "numpy": np.__version__,
-            "scipy": scipy.__version__,
-            "python": platform.python_version(),
-        },
-        "backend": keras.backend.backend(),
-        "hardware": f"{_cpu()}, {os.cpu_count()} cores, no GPU used",
+        "data": "scikit-learn digits, half of them for the test",
+        "training_images": TRAINING_IMAGES,
+        "noise": NOISE,
+        "width": WIDTH,
+        "epochs": EPOCHS,
+        "batch": BATCH,
+        "optimizer": f"Adam, learning rate {LEARNING_RATE}",
+        "measured": "test images, after the last epoch",
     }
-
-
-def _backend_version() -> str:
-    return __import__(keras.backend.backend()).__version__
-
-
-def _cpu() -> str:
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        return next(line.partition(":")[2].strip() for line in lines if "model name" in line)
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
-
-
-def write(path: Path, record: dict) -> None:
-    """Write JSON so that a reader never sees half a file."""
-    temporary = path.with_name(f".{path.name}")
-    text = json.dumps(_rounded(record), indent=1, ensure_ascii=False) + "\n"
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(path)
-
-
-def _rounded(value):
-    if isinstance(value, dict):
-        return {key: _rounded(each) for key, each in value.items()}
-    return round(value, 4) if isinstance(value, float) else value
 
 
 if __name__ == "__main__":

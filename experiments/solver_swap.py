@@ -13,18 +13,13 @@ ODEs and Their Numerical Solution", ICLR 2021. Task, networks and numbers here a
 from __future__ import annotations
 
 import argparse
-import json
-import os
-import platform
-import sys
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
-from scipy import stats
 
-import stepkit
+from experiments.record import RESULTS, circumstances, detectable, spread, write
 from stepkit.datasets import digits
 from stepkit.layers import ODEBlock
 
@@ -33,7 +28,6 @@ NOISE = 0.2  # standard deviation, of pixels in [0, 1]
 HIDDEN, EPOCHS, BATCH, LEARNING_RATE = 64, 40, 32, 3e-3
 TRAINED_WITH = (("euler", 1), ("euler", 2), ("euler", 4), ("euler", 8), ("rk4", 2))
 FLOW_STEPS = 64
-RESULTS = Path(__file__).parent / "results"
 
 
 def data(seed: int) -> tuple[tuple, tuple]:
@@ -97,21 +91,6 @@ def one_run(solver: str, num_steps: int, seed: int) -> dict[str, dict[str, float
     return found
 
 
-def spread(values: list[float]) -> dict[str, object]:
-    """Returns smallest, middle and largest value over the seeds, and all of them."""
-    middle = (float(np.min(values)), float(np.median(values)), float(np.max(values)))
-    return {**dict(zip(("min", "median", "max"), middle, strict=True)), "all": values}
-
-
-def detectable(drops: list[float]) -> float:
-    """Returns the smallest mean drop that a paired t test at 5 % would find in 4 of 5 repeats."""
-    n = len(drops)
-    if n < 2:
-        return float("nan")
-    quantiles = stats.t.ppf(0.975, n - 1) + stats.t.ppf(0.8, n - 1)
-    return float(quantiles * np.std(drops, ddof=1) / np.sqrt(n))
-
-
 def summary(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict]:
     """Returns the spread over seeds of everything that one configuration measured."""
     table = {
@@ -119,7 +98,7 @@ def summary(runs: list[dict[str, dict[str, float]]]) -> dict[str, dict]:
         for name, entries in runs[0].items()
     }
     for name in set(table) - {"as_trained"}:
-        table[name]["drop"]["detectable"] = detectable(table[name]["drop"]["all"])
+        table[name]["drop"]["detectable"] = detectable(table[name]["drop"]["values"])
     return table
 
 
@@ -167,34 +146,6 @@ def figure(trained: dict[str, dict], path: Path) -> None:
     fig.savefig(path, dpi=130, metadata={"Software": None})
 
 
-def facts() -> dict[str, object]:
-    """Returns what a reader needs to repeat the run."""
-    model = platform.processor()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
-        model = next(
-            (x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), model
-        )
-    packages = {"python": platform.python_version(), "keras": keras.__version__,
-                "numpy": np.__version__, "stepkit": stepkit.__version__}  # fmt: skip
-    if keras.backend.backend() in sys.modules:
-        packages[keras.backend.backend()] = sys.modules[keras.backend.backend()].__version__
-    return {
-        "versions": packages,
-        "backend": keras.backend.backend(),
-        "hardware": f"{model}, {os.cpu_count()} cores",
-    }
-
-
-def write(path: Path, record: dict) -> None:
-    """Writes the whole file or nothing."""
-    draft = path.with_suffix(".json.part")
-    text = json.dumps(record, indent=1, sort_keys=True)
-    draft.write_text(text + "\n", encoding="utf-8")
-    draft.replace(path)
-
-
 def main(arguments: list[str] | None = None) -> None:
     """Runs all configurations and writes numbers and figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -211,8 +162,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(f"{solver} {num_steps}: {np.median(as_trained):.3f}, flow {np.median(flow):.3f}")
     options.out.mkdir(parents=True, exist_ok=True)
     record = {
-        "command": f"python -m experiments.solver_swap --seeds {options.seeds}",
-        **facts(),
+        **circumstances(f"python -m experiments.solver_swap --seeds {options.seeds}"),
         "seeds": options.seeds,
         "seconds": round(time.perf_counter() - start),
         "task": {

@@ -112,7 +112,10 @@ def _tensorflow(num_steps, body, state, save_after, select):
 
     # Tracing costs about as much as this many eager steps; a traced step costs next to nothing.
     worth_tracing = tf.executing_eagerly() and num_steps > 16
-    return tf.function(run, autograph=False)() if worth_tracing else run()
+    if not worth_tracing:
+        return run()
+    # By way of the concrete function: a fresh trace in each call is meant, and no cause to warn.
+    return tf.function(run, autograph=False).get_concrete_function()()
 
 
 def _tensorflow_loop(num_steps, body, state, save_after, select):

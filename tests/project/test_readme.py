@@ -1,5 +1,6 @@
 """What the README says is so: commands run as written, code runs, links lead somewhere."""
 
+import json
 import os
 import re
 import shutil
@@ -90,3 +91,19 @@ def test_pictures_have_words_that_state_the_finding():
 def test_the_syllabus_says_what_is_there():
     ready = re.findall(r"^\| (\d\d) .*\| ready \|$", README, re.MULTILINE)
     assert ready == sorted(path.name[:2] for path in (ROOT / "lessons").glob("*.ipynb"))
+
+
+def test_no_place_was_left_unfilled():
+    assert "{{" not in README
+
+
+def test_the_numbers_are_those_of_the_experiments():
+    folder = ROOT / "experiments" / "results"
+    swap = json.loads((folder / "solver_swap.json").read_text(encoding="utf-8"))["trained"]
+    paths = json.loads((folder / "hidden_trajectories.json").read_text(encoding="utf-8"))
+    text = " ".join(README.split())
+    for trained, runs in (("euler_1", ("as_trained", "flow")), ("euler_8", ("as_trained", "flow"))):
+        for run in runs:
+            accuracy = swap[trained][run]["accuracy"]
+            assert f"{accuracy['min']:.1%} to {accuracy['max']:.1%}" in text, (trained, run)
+    assert paths["caption"] in text

@@ -1,0 +1,74 @@
+"""What every measurement carries: spread over seeds, versions, hardware; written whole."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import keras
+import numpy as np
+from scipy import stats
+
+from stepkit.course.store import write_text
+
+RESULTS = Path(__file__).resolve().parent / "results"
+PACKAGES = ("stepkit", "keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "scipy")
+
+
+def circumstances(command: str) -> dict[str, Any]:
+    """The command, backend, versions and hardware of a run."""
+    return {
+        "command": command,
+        "backend": keras.backend.backend(),
+        "versions": {"python": platform.python_version()} | _versions(),
+        "hardware": f"{_processor()}, {os.cpu_count()} cores, no GPU used",
+    }
+
+
+def spread(values: list[float]) -> dict[str, Any]:
+    """Minimum, median and maximum, and the values in the order of the seeds."""
+    low, middle, high = (float(f(values)) for f in (np.min, np.median, np.max))
+    return {"min": low, "median": middle, "max": high, "values": [float(v) for v in values]}
+
+
+def detectable(differences: list[float]) -> float:
+    """Smallest mean difference that a paired t-test would find: two-sided 5 %, power 80 %."""
+    n = len(differences)
+    if n < 2:
+        return float("nan")
+    t = stats.t(n - 1)
+    return float((t.ppf(0.975) + t.ppf(0.8)) * np.std(differences, ddof=1) / np.sqrt(n))
+
+
+def write(path: Path, record: dict[str, Any]) -> None:
+    """Write the record as JSON, numbers to four digits, whole or not at all."""
+    write_text(path, json.dumps(_rounded(record), indent=1, ensure_ascii=False) + "\n")
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_rounded(each) for each in value]
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    lines = info.read_text(encoding="utf-8").splitlines() if info.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()
