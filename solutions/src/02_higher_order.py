@@ -3,7 +3,7 @@
 #
 # **If a network is a solver, does it matter which solver it is?**
 #
-# You build better solvers than Euler's for ordinary differential equations (ODEs), put one into a network, train it, and then exchange the solver and keep the weights. After this lesson you can
+# You build better solvers than Euler's for ordinary differential equations (ODEs). You train a network whose layer runs Euler's method. Then you exchange the solver for your own and keep the weights. After this lesson you can
 #
 # - write one step of any explicit Runge-Kutta method,
 # - tell the order of a method from its numbers,
@@ -28,6 +28,40 @@ from stepkit.datasets import digits
 #
 # $$k_1 = f(t,\; y), \qquad k_2 = f(t + h,\; y + h\,k_1), \qquad y_\text{next} = y + h\left(\tfrac12 k_1 + \tfrac12 k_2\right)$$
 #
+# %% [markdown] exercise="heun_step"
+# Write one step of Heun's method: from the state `y` at time `t` to the state at time `t + h`.
+#
+# Call `f` twice, no more. `y` may be a number or an array of any shape; do not change it. `h` may be negative. Three lines are enough.
+
+# %% answer="heun_step"
+def heun_step(f, t, y, h):
+    """One step of Heun's method from t to t + h.
+
+    f: callable (t, y) -> dy/dt, of the shape of y
+    y: number, or array of any shape
+    Returns the state at t + h, of the shape of y.
+    """
+    # BEGIN SOLUTION
+    first = f(t, y)
+    second = f(t + h, y + h * first)
+    return y + h * (first + second) / 2
+    # END SOLUTION
+
+
+# %%
+check("02.heun_step")
+
+# %% [markdown] help="heun_step"
+# ## where is the second slope taken?
+# At the end of Euler's step: at the time `t + h` and the state where Euler's step lands.
+# ## what is the last line?
+# Euler's step once more, from `y`, with the mean of both slopes in place of the first.
+# ## Why
+# The trial state is thrown away; only its slope is kept. If the slope changes evenly during the step, the mean of the slopes at both ends is the mean over the whole step.
+
+# %% [markdown]
+# ### Any number of looks
+#
 # Each slope $k_i$ is a *stage*. An explicit Runge-Kutta method does the same with $s$ stages:
 #
 # $$k_i = f\Big(t + c_i h,\;\; y + h \sum_{j<i} a_{ij} k_j\Big), \qquad y_\text{next} = y + h \sum_{i=1}^{s} b_i k_i$$
@@ -41,7 +75,7 @@ from stepkit.datasets import digits
 #
 # Every stage has its own time and its own trial state, and every trial state starts from `y`. Call `f` exactly once per stage: its calls are the costly part. `y` may be a number or an array of any shape; do not change it. `h` may be negative.
 #
-# Five lines are enough.
+# Heun's method is the case of two stages; yours takes any number. Five lines are enough.
 
 # %% answer="rk_step"
 def rk_step(A, b, c, f, t, y, h):
@@ -49,9 +83,9 @@ def rk_step(A, b, c, f, t, y, h):
 
     A: array (s, s), strictly lower triangular
     b, c: arrays (s,)
-    f: callable (t, y) -> dy/dt, an array of the shape of y
-    y: array of any shape
-    Returns an array of the shape of y.
+    f: callable (t, y) -> dy/dt, of the shape of y
+    y: number, or array of any shape
+    Returns the state at t + h, of the shape of y.
     """
     # BEGIN SOLUTION
     slopes = []
@@ -70,8 +104,8 @@ check("02.rk_step")
 # In a list. Stage i needs the slopes 0 to i - 1, and at that moment these are all that the list holds.
 # ## what is the state of a stage?
 # `y + h * (…)`, where the bracket is row i of `A` times the slopes so far. For the first stage the bracket is empty, and Python's `sum` of nothing is 0.
-# ## my result is right for Euler and wrong for Heun
-# Do your trial states start from `y`, or from the trial state before? And is each slope multiplied by `h` once only?
+# ## two stages are right and three are wrong
+# Do all your trial states start from `y`, or from the trial state before? Does a stage use all slopes before it, or only the last one?
 # ## Why
 # A stage is a trial: nothing of its state is kept, only its slope. The last line is Euler's again, with a weighted mean of slopes in place of the first one.
 
@@ -112,11 +146,15 @@ predict("02.halving")
 #
 # ## 2. Where the weights come from
 #
-# Why one half and one half? Compare two expansions in powers of $h$. The exact solution has
+# Why one half and one half? Compare two expansions in powers of $h$ (Taylor series). For the exact solution, $y' = f$, so by the chain rule $y'' = f_t + f_y f$. Here $f_t$ and $f_y$ are the derivatives of $f$ by time and by state; for vectors $f_y$ is a matrix. Hence
 #
 # $$y(t+h) = y + h f + \tfrac{h^2}{2}\,(f_t + f_y f) + \dots$$
 #
-# where $f_t$ and $f_y$ are the derivatives of $f$ by time and by state. A step with two stages has
+# A method with two stages takes its second slope a little further on: by $c_2 h$ in time and by $h a_{21} f$ in state. There the slope is
+#
+# $$k_2 = f + h\,(c_2 f_t + a_{21} f_y f) + \dots$$
+#
+# Put into $y + h\,(b_1 k_1 + b_2 k_2)$, with $k_1 = f$, this gives
 #
 # $$y_\text{next} = y + h\,(b_1 + b_2)\, f + h^2\, b_2\,(c_2 f_t + a_{21} f_y f) + \dots$$
 #
@@ -136,7 +174,7 @@ predict("02.halving")
 # %% [markdown] exercise="order_conditions"
 # Return the order of an explicit tableau, from 0 to 4: the largest `p` such that every condition up to order `p` holds. A condition of order 4 that holds does not repair a broken one of order 2.
 #
-# The order is 0 if `b` does not sum to 1. Methods of order 5 and more get 4, because the table ends there. The numbers are floating point: call two of them equal if they differ by less than 1e-8.
+# The order is 0 if `b` does not sum to 1. Methods of order 5 and more get 4, because the table ends there. The numbers are floating point: use `np.isclose`, or call two of them equal if they differ by less than 1e-8.
 #
 # In NumPy, $\sum_j a_{ij} c_j$ is `A @ c`, and `b @ v` is $\sum_i b_i v_i$. About twelve lines are enough.
 
@@ -226,7 +264,7 @@ check("02.rk4_tableau")
 # Row i tells how stage i gets to its trial state. The second stage goes half a step with the first slope, so its row begins with 1/2.
 # ## what is c?
 # The row sums of `A`: the times at which the four stages look, in units of the step.
-# ## why is my order 0?
+# ## why does b not sum to 1?
 # The weights 1 : 2 : 2 : 1 have to sum to 1.
 # ## Why
 # On a slope that depends on `t` alone the method is Simpson's rule, with the weight 4/6 of the middle split between two looks. The second look at the middle mends what the first got wrong about `y`.
@@ -256,7 +294,7 @@ predict("02.same_work")
 # %% [markdown]
 # What the figure shows: with 4 evaluations RK4, in one step of length 3, has the largest error of the three. From 8 evaluations on it has the smallest. With 256 evaluations Euler's error is near 0.02, Heun's near 0.0003 and RK4's near 0.0000001.
 #
-# So order is a promise about short steps. The shorter the step, the more it pays; for a step as long as the solution's own time scale it promises nothing. Keep that in mind for networks: their steps are long.
+# So order is a promise about short steps. The shorter the step, the more it pays; for a step as long as the solution's own time scale it promises nothing.
 
 # %% [markdown] question="stages"
 # **Checkpoint.**
@@ -330,10 +368,14 @@ predict("02.weights", ...)
 
 # %%
 Block = use("02.ODEBlock")
-euler, rk4 = ode.Euler().step, ode.RK4().step  # solvers that work on tensors, too
+euler = use("01.euler_step")
 
 
-def make_field():
+def rk4(f, t, y, h):  # your step and your tableau; they work on tensors, too
+    return one_step(*classical, f, t, y, h)  # if not: ode.RK4().step(f, t, y, h)
+
+
+def make_field():  # two layers, one after the other
     return keras.Sequential([keras.layers.Dense(64, activation="tanh"), keras.layers.Dense(64)])
 
 
@@ -346,15 +388,17 @@ predict("02.weights")
 # %% [markdown]
 # ## 5. Swap the solver
 #
-# Now the question of the lesson. We train a block with two steps of Euler, on 300 noisy digits: few and noisy, so that there is room between good and bad.
+# Now the question of the lesson. We train a block with two steps of Euler on 300 digits, with noise on training and new images alike: few and noisy, so that there is room between good and bad.
+#
+# The last layer returns ten *logits*: scores, the largest for the predicted digit. `from_logits=True` tells the loss that they are not yet probabilities.
 
 # %%
 keras.utils.set_random_seed(2)
 noise = np.random.default_rng(2)
-train, test = digits(test_fraction=1 - 300 / 1797, flat=True, seed=2)
-(x_train, y_train), (x_test, y_test) = (
-    ((x + noise.normal(scale=0.2, size=x.shape)).astype("float32"), y) for x, y in (train, test)
-)
+new_share = 1 - 300 / 1797  # of the 1,797 digits all but 300
+(x_train, y_train), (x_test, y_test) = digits(test_fraction=new_share, flat=True, seed=2)
+x_train = (x_train + noise.normal(scale=0.2, size=x_train.shape)).astype("float32")
+x_test = (x_test + noise.normal(scale=0.2, size=x_test.shape)).astype("float32")
 trained = Block(make_field(), euler, 2)
 readout = keras.layers.Dense(10)
 model = keras.Sequential([keras.Input((64,)), trained, readout])
@@ -366,7 +410,7 @@ print(f"accuracy on new images: {model.evaluate(x_test, y_test, verbose=0)[1]:.3
 # %% [markdown] exercise="swap_solver"
 # Return a new block that runs the field of `block` with another solver and another number of steps. The new block shares the weights with the old one: no copy, nothing made anew, nothing trained. If the first block is trained further, the second one changes with it.
 #
-# `block` stays as it is, because you want to compare the two.
+# `block` stays as it is, because you want to compare the two. You may use `ODEBlock`; while this is checked, it is a correct one.
 #
 # One line is enough.
 
@@ -417,7 +461,7 @@ predict("02.swap")
 # %% [markdown]
 # RK4 solves the ODE of the field better, and the network gets worse. With 32 steps of RK4 the block follows the *flow*, the exact solution of its ODE. That is not what it was trained to compute.
 #
-# One run proves little. `experiments/solver_swap.py` repeats this with {{solver_swap.seeds}} seeds (other digits, noise and initial weights) and with more steps in training. Each entry is the accuracy on new images, smallest to largest over the seeds.
+# One run proves little. `experiments/solver_swap.py` repeats this with {{solver_swap.seeds}} seeds (other digits, noise and initial weights) and with more steps in training. Each entry is the accuracy on new images, smallest to largest over the seeds. "The flow" is run as RK4 with 64 steps, which follow it closely.
 #
 # | trained with | as trained | Euler, twice the steps | RK4, as many steps | the flow | predictions that the flow changes |
 # |---|---|---|---|---|---|
@@ -427,13 +471,13 @@ predict("02.swap")
 # | Euler, 8 steps | {{solver_swap.trained.euler_8.as_trained.accuracy.min|.1%}} to {{solver_swap.trained.euler_8.as_trained.accuracy.max|.1%}} | {{solver_swap.trained.euler_8.twice.accuracy.min|.1%}} to {{solver_swap.trained.euler_8.twice.accuracy.max|.1%}} | {{solver_swap.trained.euler_8.rk4.accuracy.min|.1%}} to {{solver_swap.trained.euler_8.rk4.accuracy.max|.1%}} | {{solver_swap.trained.euler_8.flow.accuracy.min|.1%}} to {{solver_swap.trained.euler_8.flow.accuracy.max|.1%}} | {{solver_swap.trained.euler_8.flow.changed.min|.1%}} to {{solver_swap.trained.euler_8.flow.changed.max|.1%}} |
 # | RK4, 2 steps | {{solver_swap.trained.rk4_2.as_trained.accuracy.min|.1%}} to {{solver_swap.trained.rk4_2.as_trained.accuracy.max|.1%}} | (RK4) {{solver_swap.trained.rk4_2.twice.accuracy.min|.1%}} to {{solver_swap.trained.rk4_2.twice.accuracy.max|.1%}} | the same | {{solver_swap.trained.rk4_2.flow.accuracy.min|.1%}} to {{solver_swap.trained.rk4_2.flow.accuracy.max|.1%}} | {{solver_swap.trained.rk4_2.flow.changed.min|.1%}} to {{solver_swap.trained.rk4_2.flow.changed.max|.1%}} |
 #
-# Three things stand out.
+# **Trained with few steps, the block has learned its solver.** Run a block of one Euler step as a flow: its end state moves by {{solver_swap.trained.euler_1.flow.distance.min|.0%}} to {{solver_swap.trained.euler_1.flow.distance.max|.0%}} of its size, and in the median run the accuracy falls by {{solver_swap.trained.euler_1.flow.drop.median|.1%}} (here and below in percentage points).
 #
-# - **Trained with few steps, the block has learned its solver.** The end state moves by {{solver_swap.trained.euler_1.flow.distance.min|.0%}} to {{solver_swap.trained.euler_1.flow.distance.max|.0%}} of its size when a block of one Euler step is run as a flow.
-# - **Trained with more steps, it comes close to a flow.** With 8 Euler steps the end state moves by {{solver_swap.trained.euler_8.flow.distance.min|.0%}} to {{solver_swap.trained.euler_8.flow.distance.max|.0%}}, and in the median run {{solver_swap.trained.euler_8.flow.drop.median|.1%}} of all images are lost. So many seeds can detect a mean loss of about {{solver_swap.trained.euler_8.flow.drop.detectable|.1%}} here: the loss is real, and small. Two steps of RK4 need the same 8 evaluations and move by {{solver_swap.trained.rk4_2.flow.distance.median|.0%}}.
-# - **Being a good ODE did not buy accuracy.** As trained, the block with one Euler step scored at least as high as the others: for this task the errors of its solver are as useful as a flow.
+# **Trained with more steps, it comes close to a flow.** With 8 Euler steps the end state moves by {{solver_swap.trained.euler_8.flow.distance.min|.0%}} to {{solver_swap.trained.euler_8.flow.distance.max|.0%}}, and in the median run the accuracy falls by {{solver_swap.trained.euler_8.flow.drop.median|.1%}}. With {{solver_swap.seeds}} seeds one can tell a mean fall from none if it is about {{solver_swap.trained.euler_8.flow.drop.detectable|.1%}} or more. So the fall is real, and small. Two steps of RK4 need the same 8 evaluations, and the end state moves by {{solver_swap.trained.rk4_2.flow.distance.median|.0%}}.
 #
-# That a block trained with coarse steps does not survive a change of solver was described by Ott and others (2021). The numbers here are ours, from one small task; where the border between "solver" and "flow" lies depends on the task and on how long training may stretch the field.
+# **Being a good ODE did not buy accuracy.** As trained, the block with one Euler step was right most often, by the medians. Its worst run ({{solver_swap.trained.euler_1.as_trained.accuracy.min|.1%}}) is better than the best run with 8 Euler steps ({{solver_swap.trained.euler_8.as_trained.accuracy.max|.1%}}) or with RK4 ({{solver_swap.trained.rk4_2.as_trained.accuracy.max|.1%}}); its range overlaps with those of 2 and 4 Euler steps.
+#
+# That a block trained with coarse steps does not survive a change of solver was described by Ott and others (2021). The numbers here are ours, from one small task; where the border between "solver" and "flow" lies depends on the task.
 
 # %% [markdown] question="what_was_learnt"
 # **Checkpoint.**
@@ -456,6 +500,80 @@ checkpoint("02.what_was_learnt", ...)
 # - E. Hairer, S. P. Nørsett, G. Wanner, *Solving Ordinary Differential Equations I*, sections II.1 and II.2: Runge-Kutta methods, and the trees behind the conditions.
 # - R. T. Q. Chen and others, *Neural Ordinary Differential Equations*, NeurIPS 2018.
 # - K. Ott, P. Katiyar, P. Hennig, M. Tiemann, *ResNet After All: Neural ODEs and Their Numerical Solution*, ICLR 2021.
+
+# %% wrong="heun_step" shows="look-ahead-ignored" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    k2 = f(t + h, y)
+    return y + h * (k1 + k2) / 2
+
+# %% wrong="heun_step" shows="mean-forgotten" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    return y + h * (k1 + f(t + h, y + h * k1))
+
+# %% wrong="heun_step" shows="half-of-one" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    return y + h * (1 / 2 * k1 + f(t + h, y + h * k1))
+
+# %% wrong="heun_step" shows="trial-without-step" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    k2 = f(t + h, y + k1)
+    return y + h * (k1 + k2) / 2
+
+# %% wrong="heun_step" shows="state-overwritten" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    y = y + h * k1
+    return y + h * (k1 + f(t + h, y)) / 2
+
+# %% wrong="heun_step" shows="time-not-advanced" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    return y + h / 2 * (k1 + f(t, y + h * k1))
+
+# %% wrong="heun_step" shows="midpoint" outcome="not yet"
+def heun_step(f, t, y, h):
+    return y + h * f(t + h / 2, y + h / 2 * f(t, y))
+
+# %% wrong="heun_step" shows="wasted-evaluations" outcome="not yet"
+def heun_step(f, t, y, h):
+    return y + h * (f(t, y) + f(t + h, y + h * f(t, y))) / 2
+
+# %% wrong="heun_step" shows="mutates-input" outcome="not yet"
+def heun_step(f, t, y, h):
+    k1 = f(t, y)
+    trial = y
+    trial += h * k1
+    return trial + h * (f(t + h, trial) - k1) / 2
+
+# %% variant="heun_step" style="Euler's step as the trial"
+def heun_step(f, t, y, h):
+    def euler(slope):
+        return y + h * slope
+
+    start = f(t, y)
+    return euler(0.5 * start + 0.5 * f(t + h, euler(start)))
+
+# %% variant="heun_step" style="mean of two Euler steps"
+def heun_step(f, t, y, h):
+    looked = y + h * f(t, y)
+    return (y + looked + h * f(t + h, looked)) / 2
+
+# %% variant="heun_step" style="NumPy mean"
+def heun_step(f, t, y, h):
+    slopes = [np.asarray(f(t, y))]
+    slopes.append(np.asarray(f(t + h, y + np.multiply(h, slopes[0]))))
+    return y + h * np.mean(slopes, axis=0)
+
+# %% probe="heun_step"
+def probe(answer, draw):
+    shape = tuple(int(n) for n in draw.integers(1, 4, size=int(draw.integers(1, 4))))
+    y, k = draw.normal(size=shape), draw.normal(size=shape)
+    t, h = draw.normal(size=2)
+    return [answer(lambda t, y: np.cos(t * y) * k + y, t, y, h)]
 
 # %% wrong="rk_step" shows="stage-times-forgotten" outcome="not yet"
 def rk_step(A, b, c, f, t, y, h):
@@ -525,6 +643,57 @@ def rk_step(A, b, c, f, t, y, h):
     for row, ci in zip(A, c):
         slopes.append(f(t + ci * h, y + h * sum(a * k for a, k in zip(row, slopes))))
     return h * sum(w * k for w, k in zip(b, slopes))
+
+# %% wrong="rk_step" shows="step-size-forgotten" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    slopes = []
+    for row, ci in zip(A, c):
+        slopes.append(f(t + ci * h, y + h * sum(a * k for a, k in zip(row, slopes))))
+    return y + sum(w * k for w, k in zip(b, slopes))
+
+# %% wrong="rk_step" shows="step-size-twice" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k = []
+    for i in range(len(b)):
+        k.append(h * f(t + c[i] * h, y + h * sum(A[i, j] * k[j] for j in range(i))))
+    return y + sum(b[i] * k[i] for i in range(len(b)))
+
+# %% wrong="rk_step" shows="stages-missing" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k1 = f(t, y)
+    k2 = f(t + c[1] * h, y + h * A[1, 0] * k1)
+    return y + h * (b[0] * k1 + b[1] * k2)
+
+# %% wrong="rk_step" shows="earlier-slopes-forgotten" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k = [f(t, y)]
+    for i in range(1, len(b)):
+        k.append(f(t + c[i] * h, y + h * A[i, i - 1] * k[i - 1]))
+    return y + h * sum(w * slope for w, slope in zip(b, k))
+
+# %% wrong="rk_step" shows="earlier-slopes-forgotten" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k = [f(t, y)]
+    for i in range(1, len(b)):
+        k.append(f(t + c[i] * h, y + h * c[i] * k[i - 1]))
+    return y + h * sum(w * slope for w, slope in zip(b, k))
+
+# %% wrong="rk_step" shows="arguments-swapped" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k = []
+    for i in range(len(b)):
+        k.append(f(y + h * sum(A[i, j] * k[j] for j in range(i)), t + c[i] * h))
+    return y + h * sum(w * slope for w, slope in zip(b, k))
+
+# %% wrong="rk_step" shows="mutates-input" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    k = []
+    for i in range(len(b)):
+        yi = y
+        for j in range(i):
+            yi += h * A[i, j] * k[j]
+        k.append(f(t + c[i] * h, yi))
+    return y + h * sum(w * slope for w, slope in zip(b, k))
 
 # %% wrong="rk_step" shows="scalar-only" outcome="crashed"
 def rk_step(A, b, c, f, t, y, h):
@@ -629,6 +798,48 @@ def order_conditions(A, b, c):
         order += 1
     return order
 
+# %% wrong="order_conditions" shows="abs-forgotten" outcome="not yet"
+def order_conditions(A, b, c):
+    conditions = [[b.sum() - 1], [b @ c - 1 / 2], [b @ c**2 - 1 / 3, b @ A @ c - 1 / 6],
+                  [b @ c**3 - 1 / 4, b @ (c * (A @ c)) - 1 / 8, b @ A @ c**2 - 1 / 12,
+                   b @ A @ A @ c - 1 / 24]]
+    order = 0
+    while order < 4 and max(conditions[order]) < 1e-8:
+        order += 1
+    return order
+
+# %% wrong="order_conditions" shows="sum-misread" outcome="not yet"
+def order_conditions(A, b, c):
+    conditions = [[b.sum() - 1], [b @ c - 1 / 2], [b @ c**2 - 1 / 3, b @ A @ c - 1 / 6],
+                  [b @ c**3 - 1 / 4, b @ (c * (A @ c)) - 1 / 8, b @ A @ c**2 - 1 / 12,
+                   b @ A**2 @ c - 1 / 24]]
+    order = 0
+    while order < 4 and max(map(abs, conditions[order])) < 1e-8:
+        order += 1
+    return order
+
+# %% wrong="order_conditions" shows="sum-misread" outcome="not yet"
+def order_conditions(A, b, c):
+    conditions = [[b.sum() - 1], [b @ c - 1 / 2], [b @ c**2 - 1 / 3, c @ A @ b - 1 / 6],
+                  [b @ c**3 - 1 / 4, b @ (c * (A @ c)) - 1 / 8, b @ A @ c**2 - 1 / 12,
+                   b @ A @ A @ c - 1 / 24]]
+    order = 0
+    while order < 4 and max(map(abs, conditions[order])) < 1e-8:
+        order += 1
+    return order
+
+# %% variant="order_conditions" style="np.isclose with its own tolerances"
+def order_conditions(A, b, c):
+    sums = [[b.sum()], [b @ c], [b @ c**2, b @ A @ c],
+            [b @ c**3, (b * c) @ A @ c, b @ A @ c**2, b @ A @ A @ c]]
+    wants = [[1], [1 / 2], [1 / 3, 1 / 6], [1 / 4, 1 / 8, 1 / 12, 1 / 24]]
+    order = 0
+    for got, want in zip(sums, wants):
+        if not np.isclose(got, want).all():
+            break
+        order += 1
+    return order
+
 # %% variant="order_conditions" style="loops over all indices"
 def order_conditions(A, b, c):
     s = range(len(b))
@@ -726,6 +937,18 @@ def rk4_tableau():
     A = np.array([[0, 0, 0, 0], [1 / 2, 0, 0, 0], [1 / 2, 0, 0, 0], [1, 0, 0, 0]])
     return A, np.array([1, 2, 2, 1]) / 6, np.array([0, 1 / 2, 1 / 2, 1])
 
+# %% wrong="rk4_tableau" shows="exchanged" outcome="not yet"
+def rk4_tableau():
+    A = np.array([[0, 0, 0, 0], [1 / 2, 0, 0, 0], [0, 1 / 2, 0, 0], [0, 0, 1, 0]])
+    return A, np.array([0, 1 / 2, 1 / 2, 1]), np.array([1, 2, 2, 1]) / 6
+
+# %% wrong="rk4_tableau" shows="integers" outcome="not yet"
+def rk4_tableau():
+    A = np.zeros((4, 4), dtype=int)
+    A[1, 0] = A[2, 1] = 0.5
+    A[3, 2] = 1
+    return A, np.array([1, 2, 2, 1]) / 6, np.array([0, 1 / 2, 1 / 2, 1])
+
 # %% variant="rk4_tableau" style="filled in"
 def rk4_tableau():
     A = np.zeros((4, 4))
@@ -810,6 +1033,30 @@ class ODEBlock(keras.layers.Layer):
             y = self.solver(lambda t, y: self.field(y), i * h, inputs, h)
         return y
 
+# %% wrong="ODEBlock" shows="same-slope" outcome="not yet"
+class ODEBlock(keras.layers.Layer):
+    def __init__(self, field, solver, num_steps=4, **kwargs):
+        super().__init__(**kwargs)
+        self.field, self.solver, self.num_steps = field, solver, num_steps
+
+    def call(self, inputs):
+        h, y = 1 / self.num_steps, inputs
+        for i in range(self.num_steps):
+            y = self.solver(lambda t, y: self.field(inputs), i * h, y, h)
+        return y
+
+# %% wrong="ODEBlock" shows="num-steps-not-kept" outcome="not yet"
+class ODEBlock(keras.layers.Layer):
+    def __init__(self, field, solver, num_steps=4, **kwargs):
+        super().__init__(**kwargs)
+        self.field, self.solver, self.steps = field, solver, num_steps
+
+    def call(self, inputs):
+        h, y = 1 / self.steps, inputs
+        for i in range(self.steps):
+            y = self.solver(lambda t, y: self.field(y), i * h, y, h)
+        return y
+
 # %% wrong="ODEBlock" shows="time-not-advanced" outcome="not yet"
 class ODEBlock(keras.layers.Layer):
     def __init__(self, field, solver, num_steps=4, **kwargs):
@@ -844,6 +1091,30 @@ class ODEBlock(keras.layers.Layer):
         h, y = 1 / self.num_steps, inputs
         for i in range(self.num_steps):
             y = self.solver(self.field, i * h, y, h)
+        return y
+
+# %% wrong="ODEBlock" shows="arguments-swapped" outcome="crashed"
+class ODEBlock(keras.layers.Layer):
+    def __init__(self, field, solver, num_steps=4, **kwargs):
+        super().__init__(**kwargs)
+        self.field, self.solver, self.num_steps = field, solver, num_steps
+
+    def call(self, inputs):
+        h, y = 1 / self.num_steps, inputs
+        for i in range(self.num_steps):
+            y = self.solver(lambda y, t: self.field(y), i * h, y, h)
+        return y
+
+# %% wrong="ODEBlock" shows="solver-arguments-swapped" outcome="crashed"
+class ODEBlock(keras.layers.Layer):
+    def __init__(self, field, solver, num_steps=4, **kwargs):
+        super().__init__(**kwargs)
+        self.field, self.solver, self.num_steps = field, solver, num_steps
+
+    def call(self, inputs):
+        h, y = 1 / self.num_steps, inputs
+        for i in range(self.num_steps):
+            y = self.solver(lambda t, y: self.field(y), y, i * h, h)
         return y
 
 # %% wrong="ODEBlock" shows="numpy-on-tensors" outcome="crashed"
@@ -965,6 +1236,32 @@ def swap_solver(block, solver, num_steps):
 # %% wrong="swap_solver" shows="wrong-type" outcome="not yet"
 def swap_solver(block, solver, num_steps):
     return lambda x: solver(lambda t, y: block.field(y), 0.0, x, 1 / num_steps)
+
+# %% wrong="swap_solver" shows="block-as-field" outcome="not yet"
+def swap_solver(block, solver, num_steps):
+    return ODEBlock(block, solver, num_steps)
+
+# %% wrong="swap_solver" shows="block-copied" outcome="not yet"
+def swap_solver(block, solver, num_steps):
+    import copy
+
+    new = copy.deepcopy(block)
+    new.solver, new.num_steps = solver, num_steps
+    return new
+
+# %% wrong="swap_solver" shows="block-copied" outcome="not yet"
+def swap_solver(block, solver, num_steps):
+    import copy
+
+    new = copy.copy(block)
+    new.solver, new.num_steps = solver, num_steps
+    return new
+
+# %% wrong="swap_solver" shows="block-copied" outcome="not yet"
+def swap_solver(block, solver, num_steps):
+    new = keras.models.clone_model(block)
+    new.solver, new.num_steps = solver, num_steps
+    return new
 
 # %% variant="swap_solver" style="names the class"
 def swap_solver(block, solver, num_steps):

@@ -51,6 +51,23 @@ def test_coarse_training_learns_the_solver_and_fine_training_comes_near_a_flow(t
     assert trained["rk4_2"]["flow"]["changed"]["max"] < 0.02
 
 
-def test_one_euler_step_scores_at_least_as_high_as_trained(trained):
-    medians = {name: found["as_trained"]["accuracy"]["median"] for name, found in trained.items()}
-    assert medians["euler_1"] == max(medians.values())
+def test_one_euler_step_is_right_most_often(trained):
+    accuracy = {name: found["as_trained"]["accuracy"] for name, found in trained.items()}
+    one = accuracy.pop("euler_1")
+    assert all(one["median"] > other["median"] for other in accuracy.values())
+    overlapping = {name for name, other in accuracy.items() if other["max"] >= one["min"]}
+    assert overlapping == {"euler_2", "euler_4"}
+
+
+def test_equal_work_buys_what_the_question_replies():
+    circle = ode.problems.HarmonicOscillator()
+    errors = {}
+    for solver, stages in (("euler", 1), ("heun", 2), ("rk4", 4)):
+        for work in (16, 256):
+            ts = np.linspace(*circle.t_span, work // stages + 1)
+            last = ode.odeint(circle.f, circle.y0, ts, solver=solver).ys[-1]
+            errors[solver, work] = np.max(np.abs(last - circle.exact(ts[-1])))
+    said = [float(f"{errors[solver, 16]:.2g}") for solver in ("heun", "rk4")]
+    assert (round(errors["euler", 16], 3), *said) == (0.308, 0.065, 0.0056)
+    assert 40 < errors["euler", 16] / errors["rk4", 16] < 60
+    assert round(np.log10(errors["euler", 256] / errors["rk4", 256])) == 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import traceback
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -14,6 +15,7 @@ from keras import ops
 from stepkit import layers, ode
 from stepkit._backend import vjp
 from stepkit.course.exercise import Lesson, Option
+from stepkit.course.outcome import LearnerError
 from stepkit.course.trial import Suspect, Trial
 from stepkit.ode.order_conditions import order_of
 
@@ -74,8 +76,8 @@ LESSON.question(
 LESSON.question(
     "simpson",
     "A method of 3 stages has `b = (1/6, 2/3, 1/6)`, the weights of Simpson's rule, which "
-    "integrates polynomials of degree 3 exactly. Its third stage looks a whole step ahead with "
-    "the second slope. Which order does it have?",
+    "integrates polynomials of degree 3 exactly. Its second stage looks half a step ahead. Its "
+    "third looks a whole step ahead, with the second slope. Which order does it have?",
     right="b",
     a=Option(
         "4, as Simpson's rule",
@@ -102,13 +104,13 @@ LESSON.question(
 
 LESSON.question(
     "stages",
-    "Heun has 2 stages and order 2, RK4 has 4 stages and order 4. What holds for a method with "
-    "5 stages?",
+    "Heun has 2 stages and order 2, RK4 has 4 stages and order 4. Up to order 5 there are 17 "
+    "conditions, and with 5 stages there are 15 numbers in A and b. What holds for an explicit "
+    "method with 5 stages?",
     right="c",
     a=Option(
         "its order is 5",
-        "Stages give unknowns, the conditions use them up, and from 5 on there are too many "
-        "conditions: 17 up to order 5.",
+        "15 numbers would have to meet 17 conditions. For explicit methods they cannot.",
         "stages-are-order",
     ),
     b=Option(
@@ -118,7 +120,8 @@ LESSON.question(
     ),
     c=Option(
         "its order is at most 4",
-        "Order 5 takes 6 stages. That is one reason why RK4 became the classic.",
+        "Order 5 takes 6 stages; the count 15 < 17 is a hint of it, the proof is longer. That is "
+        "one reason why RK4 became the classic.",
     ),
     d=Option(
         "there is no such method",
@@ -129,8 +132,8 @@ LESSON.question(
 
 LESSON.question(
     "same_work",
-    "Each method may evaluate the slope 16 times. Which ends closest to the exact solution of a "
-    "smooth problem over a short time?",
+    "Each method may evaluate the slope 16 times. Which ends closest to the exact solution of the "
+    "circle after 3 units of time?",
     right="c",
     a=Option(
         "Euler, because its 16 steps are the shortest",
@@ -145,7 +148,8 @@ LESSON.question(
     c=Option("RK4 with 4 steps", "Four long steps of order 4 beat sixteen short ones of order 1."),
     d=Option(
         "all the same: equal work, equal error",
-        "Work is spent well or badly: the figure shows several powers of ten between them.",
+        "Work is spent well or badly. With 16 evaluations the errors are 0.308, 0.065 and 0.0056, "
+        "a factor of about 50; with 256 there are five powers of ten between them.",
         "work-is-accuracy",
     ),
 )
@@ -231,7 +235,143 @@ LESSON.question(
 )
 
 
-# 1. rk_step
+# 1. heun_step
+
+
+@LESSON.exercise(
+    "heun_step",
+    title="Heun's step",
+    points=1,
+    minutes=4,
+    difficulty=1,
+    importance=4,
+    signature="f, t, y, h",
+    reference=ode.Heun().step,
+)
+def _judge_heun_step(trial: Trial) -> None:
+    """By hand; then the trapezoidal rule for slopes of t alone, a Taylor sum for linear ones."""
+    _once_by_hand(trial)
+    _slope_of_time(trial)
+    for shape in ((), (3,), (4, 2), (2, 3, 2, 1)):
+        _trapezoid(trial, shape)
+        _taylor_of_two(trial, shape)
+
+
+def _once_by_hand(trial: Trial) -> None:
+    got = trial.call(lambda t, y: -y, 0.0, 1.0, 0.4)
+    trial.expect(
+        got,
+        0.68,
+        "From y = 1.0 with slope -y and h = 0.4",
+        "a step should land at {want}; yours landed at {got}",
+        [
+            Suspect(
+                0.6, "look-ahead-ignored",
+                "That is Euler's step: the second slope belongs to the trial state y + h * k1.",
+            ),
+            Suspect(0.76, "second-slope-only", "The second slope was used alone: take the mean."),
+            Suspect(0.36, "mean-forgotten", "The slopes were added up; Heun takes their mean."),
+            Suspect(0.56, "half-of-one", "Both slopes count one half: 0.5 * (k1 + k2)."),
+            Suspect(0.48, "half-of-one", "Both slopes count one half: 0.5 * (k1 + k2)."),
+            Suspect(
+                0.8, "trial-without-step",
+                "The second slope was taken a whole unit ahead: the trial state lacks its h.",
+            ),
+            Suspect(
+                0.28, "state-overwritten",
+                "The mean was added to the trial state. Go back: the step starts from y.",
+            ),
+            Suspect(0.2, "step-size-forgotten", "The last line lacks its h."),
+            Suspect(
+                0.8528, "step-size-twice",
+                "One h too many: a slope is multiplied by h once, wherever it is used.",
+            ),
+            Suspect(0.92, "arguments-swapped", "f takes the time first: f(t, y)."),
+            Suspect(-0.32, "change-not-state", "That is the change, not the new state."),
+            Suspect(1.32, "sign", "You moved with the wrong sign."),
+        ],
+    )  # fmt: skip
+
+
+def _slope_of_time(trial: Trial) -> None:
+    asked: list[float] = []
+
+    def slope(time: Any, state: Any) -> Any:
+        asked.append(float(time))
+        return time**2 + 0.0 * state
+
+    got = trial.call(slope, 1.0, 0.0, 2.0)
+    trial.expect(
+        got,
+        10.0,  # slopes 1 and 9
+        "From t = 1, y = 0 with slope t^2 and h = 2",
+        "a step should land at {want}; yours landed at {got}",
+        [
+            Suspect(
+                2.0, "time-not-advanced",
+                "Both slopes were taken at t = 1. The second belongs to the time t + h.",
+            ),
+            Suspect(5.0, "time-without-step", "The second slope belongs to the time t + h."),
+            Suspect(
+                8.0, "midpoint",
+                "That is the midpoint method. Heun looks at the end of the step, t + h.",
+            ),
+        ],
+    )  # fmt: skip
+    if len(asked) > 2:
+        trial.fail(
+            f"One step of Heun's method should call f 2 times; yours called it {len(asked)} times. "
+            f"Keep the slopes: each call of f is the costly part.",
+            "wasted-evaluations",
+        )
+
+
+def _trapezoid(trial: Trial, shape: tuple[int, ...]) -> None:
+    """A slope of t alone: the step is the trapezoidal rule."""
+    from scipy import integrate
+
+    y, size = trial.draw.normal(size=(2, *shape))
+    t, h = (float(x) for x in trial.draw.uniform(-1, 1, 2))
+    got = trial.call(
+        lambda time, state: np.cos(3 * time) * size + 0.0 * state, t, y if shape else float(y), h
+    )
+    _left_alone(trial, got)
+    trial.expect(
+        got,
+        y + integrate.trapezoid(np.cos([3 * t, 3 * t + 3 * h]), dx=h) * size,
+        f"For a slope that depends on t only, y of shape {shape} and h = {h:.3g}",
+        "the step should give {want}; yours gives {got}",
+        scale=10.0,
+    )
+
+
+def _taylor_of_two(trial: Trial, shape: tuple[int, ...]) -> None:
+    """For y' = k y the step multiplies y by 1 + z + z^2 / 2, where z = k h."""
+    rate, y = trial.draw.normal(size=(2, *shape))
+    t, h = (float(x) for x in trial.draw.uniform(-1, 1, 2))
+    got = trial.call(lambda time, state: rate * state, t, y if shape else float(y), h)
+    _left_alone(trial, got)
+    z = h * rate
+    trial.expect(
+        got,
+        (1 + z + z**2 / 2) * y,
+        f"For the slope k * y with drawn k, y of shape {shape} and h = {h:.3g}",
+        "the step should give {want}; yours gives {got}",
+        scale=10.0,
+    )
+
+
+def _left_alone(trial: Trial, got: Any) -> None:
+    """A changed input spoils the result too: it is named before the numbers."""
+    if got is not None and trial.changed is not None:
+        trial.fail(
+            f"The input {trial.changed} should be as it was; yours changed it. `z = y` makes a "
+            f"second name, no copy, and `z += ...` then changes y too: write `z = z + ...`.",
+            "mutates-input",
+        )
+
+
+# 2. rk_step
 
 EULER = ([[0.0]], [1.0], [0.0])
 HEUN = ([[0, 0], [1, 0]], [1 / 2, 1 / 2], [0, 1])
@@ -245,6 +385,7 @@ THREE_EIGHTHS = (
     [1 / 8, 3 / 8, 3 / 8, 1 / 8],
     [0, 1 / 3, 2 / 3, 1],
 )
+KUTTA = ([[0, 0, 0], [1 / 2, 0, 0], [-1, 2, 0]], [1 / 6, 2 / 3, 1 / 6], [0, 1 / 2, 1])
 SIMPSON = ([[0, 0, 0], [1 / 2, 0, 0], [0, 1, 0]], [1 / 6, 2 / 3, 1 / 6], [0, 1 / 2, 1])
 
 
@@ -252,7 +393,7 @@ SIMPSON = ([[0, 0, 0], [1 / 2, 0, 0], [0, 1, 0]], [1 / 6, 2 / 3, 1 / 6], [0, 1 /
     "rk_step",
     title="One Runge-Kutta step, for any tableau",
     points=3,
-    minutes=7,
+    minutes=12,
     difficulty=3,
     importance=5,
     signature="A, b, c, f, t, y, h",
@@ -263,48 +404,50 @@ def _judge_rk_step(trial: Trial) -> None:
     _heun_by_hand(trial)
     _stage_times(trial)
     _with_three_stages(trial)
+    _with_a_full_row(trial)
     for stages, shape in ((1, ()), (2, (3,)), (3, (4, 2)), (4, (2, 3, 2, 1))):
         _linear_slope(trial, stages, shape)
     _as_scipy(trial)
 
 
 def _heun_by_hand(trial: Trial) -> None:
-    got = trial.call(*_arrays(HEUN), lambda t, y: -y, 0.0, 1.0, 0.5)
+    got = trial.call(*_arrays(HEUN), lambda t, y: -y, 0.0, 1.0, 0.4)
+    twice = "One h too many: slopes are multiplied by h once, in the stage and in the sum."
     trial.expect(
         got,
-        0.625,
-        "From y = 1.0 with slope -y, h = 0.5 and Heun's tableau",
+        0.68,
+        "From y = 1.0 with slope -y, h = 0.4 and Heun's tableau",
         "a step should land at {want}; yours landed at {got}",
         [
             Suspect(
-                0.5, "stages-ignored",
+                0.6, "stages-ignored",
                 "That is Euler's step: both slopes were taken at the start. Row i of A says how "
                 "far stage i looks ahead.",
             ),
             Suspect(
-                0.75, "stage-without-step",
+                0.8, "stage-without-step",
                 "The second slope was taken a whole unit ahead: the stage lacks its h.",
             ),
+            Suspect(0.8528, "step-size-twice", twice),
+            Suspect(0.872, "step-size-twice", twice),
+            Suspect(0.632, "step-size-twice", twice),
+            Suspect(0.2, "step-size-forgotten", "The final sum lacks its h."),
             Suspect(
-                0.78125, "step-size-twice",
-                "One h too many: slopes are multiplied by h once, in the stage and in the sum.",
+                0.64, "b-in-stages",
+                "The second slope was taken at the wrong place: b belongs to the final sum, A to "
+                "the stages.",
             ),
             Suspect(
-                0.8125, "step-size-twice",
-                "One h too many: slopes are multiplied by h once, in the stage and in the sum.",
-            ),
-            Suspect(
-                0.5625, "b-in-stages",
-                "The second slope was taken halfway: b belongs to the final sum, A to the stages.",
-            ),
-            Suspect(
-                0.125, "state-overwritten",
+                0.28, "state-overwritten",
                 "The sum was added to the last stage. Every stage and the sum start from y.",
             ),
-            Suspect(-0.375, "change-not-state", "That is the change, not the new state."),
-            Suspect(0.75 * 0.5, "sign", "You moved with the wrong sign."),
+            Suspect(0.92, "arguments-swapped", "f takes the time first: f(t, y)."),
+            Suspect(-0.32, "change-not-state", "That is the change, not the new state."),
+            Suspect(1.32, "sign", "You moved with the wrong sign."),
+            Suspect(1.48, "sign", "You moved with the wrong sign."),
+            Suspect(0.52, "sign", "The trial state moved with the wrong sign."),
             Suspect(
-                0.25, "b-not-a-mean",
+                0.36, "b-not-a-mean",
                 "The slopes were added up; b says what share of the step each of them gets.",
             ),
         ],
@@ -312,7 +455,8 @@ def _heun_by_hand(trial: Trial) -> None:
 
 
 def _stage_times(trial: Trial) -> None:
-    A, b, c = _drawn_tableau(trial.draw, 3)  # noqa: N806
+    A, b, _ = _drawn_tableau(trial.draw, 3)  # noqa: N806
+    c = np.array([0.0, *trial.draw.choice(np.arange(11, 99), 2, replace=False) / 100])
     t, h = 2.0, 0.5
     asked: list[float] = []
 
@@ -322,24 +466,30 @@ def _stage_times(trial: Trial) -> None:
 
     trial.call(A, b, c, slope, t, np.array([1.0, 2.0]), h)
     want = t + h * c
-    if len(asked) != len(b):
-        trial.fail(
-            f"With a tableau of {len(b)} stages one step should call f {len(b)} times; yours "
-            f"called it {len(asked)} times. Keep the slopes: each call of f is the costly part.",
-            "wasted-evaluations" if len(asked) > len(b) else "stages-missing",
-        )
+    counted = (
+        f"With a tableau of {len(b)} stages one step should call f {len(b)} times; yours called "
+        f"it {len(asked)} times."
+    )
+    if len(asked) > len(b):
+        why = "Keep the slopes: each call of f is the costly part."
+        trial.fail(f"{counted} {why}", "wasted-evaluations")
+    if len(asked) < len(b):
+        why = "One stage for each entry of b: the method may have any number."
+        trial.fail(f"{counted} {why}", "stages-missing")
     if np.allclose(asked, want, rtol=0, atol=1e-9):
         return
     times = ", ".join(f"{each:.4g}" for each in want)
     yours = ", ".join(f"{each:.4g}" for each in asked)
     case = (
-        f"From t = {t:g} with h = {h:g} and c = {np.round(c, 2).tolist()} the slopes should be "
+        f"From t = {t:g} with h = {h:g} and c = {c.tolist()} (drawn numbers) the slopes should be "
         f"asked for at the times {times}; yours at {yours}."
     )
     if np.allclose(asked, t, rtol=0, atol=1e-9):
         trial.fail(f"{case} c is not used: every stage has its own time.", "stage-times-forgotten")
     if np.allclose(asked, t + c, rtol=0, atol=1e-9):
         trial.fail(f"{case} c counts in units of h.", "stage-times-without-step")
+    if np.allclose(asked, t + h * A.sum(axis=1), rtol=0, atol=1e-9):
+        trial.fail(f"{case} Those are the row sums of A: use c.", "row-sums-for-c")
     trial.fail(case, "stage-times")
 
 
@@ -360,6 +510,23 @@ def _with_three_stages(trial: Trial) -> None:
     )  # fmt: skip
 
 
+def _with_a_full_row(trial: Trial) -> None:
+    """Kutta's method of order 3: for y' = -y and h = 1 it gives 1 - 1 + 1/2 - 1/6."""
+    got = trial.call(*_arrays(KUTTA), lambda t, y: -y, 0.0, 1.0, 1.0)
+    why = "Row i of A may have several entries: a stage uses all earlier slopes."
+    trial.expect(
+        got,
+        1 / 3,
+        "From y = 1.0 with slope -y, h = 1, A = [[0, 0, 0], [1/2, 0, 0], [-1, 2, 0]], "
+        "b = [1/6, 2/3, 1/6]",
+        "a step should land at {want}; yours landed at {got}",
+        [
+            Suspect(1 / 2, "earlier-slopes-forgotten", why),
+            Suspect(5 / 12, "earlier-slopes-forgotten", why + " And c is for the time only."),
+        ],
+    )
+
+
 def _linear_slope(trial: Trial, stages: int, shape: tuple[int, ...]) -> None:
     """For f = lam y + p + q t a step is a Taylor sum with weights b A^(k-1) 1."""
     draw = trial.draw
@@ -369,6 +536,7 @@ def _linear_slope(trial: Trial, stages: int, shape: tuple[int, ...]) -> None:
     got = trial.call(
         A, b, c, lambda time, state: lam * state + p + q * time, t, y if shape else float(y), h
     )
+    _left_alone(trial, got)
     derivative, ones, want = lam * y + p + q * t, np.ones(stages), y
     for k in range(1, stages + 1):
         want = want + h**k * (b @ ones) * derivative
@@ -428,7 +596,7 @@ def _drawn_tableau(draw: np.random.Generator, stages: int) -> tuple:
     return A, b / b.sum(), A.sum(axis=1)
 
 
-# 2. order_conditions
+# 3. order_conditions
 
 # A rooted tree is the tuple of the trees at its root; the list holds those with 1 to 4 nodes.
 LEAF: tuple = ()
@@ -475,8 +643,8 @@ def _judge_order_conditions(trial: Trial) -> None:
             A, b, c = _nearly_order_four(trial.draw, size, place)  # noqa: N806
             _expect_order(
                 trial, (A, b, c),
-                f"For a tableau of {len(b)} stages that meets every condition up to order 4 but "
-                f"number {place + 1} of those of order {size}",
+                f"For a tableau ({len(b)} stages) that breaks one condition only, number "
+                f"{place + 1} of order {size},",
                 one_broken=True,
             )  # fmt: skip
 
@@ -498,11 +666,15 @@ def _expect_order(trial: Trial, tableau: tuple, case: str, one_broken: bool = Fa
 def _misread_orders(
     b: np.ndarray, c: np.ndarray, holds: dict, want: int, one_broken: bool
 ) -> list[Suspect]:
+    whole = [size for size in TREES if all(holds[size])]
+    without_gap = Suspect(
+        len(whole), "counts-orders",
+        "That is how many orders hold: stop at the first broken order.",
+    )  # fmt: skip
     if one_broken and want >= 2:
         why = "One condition of that order is missing in yours, or it is another than in the table."
-        return [Suspect(4, "condition-forgotten", why)]
+        return [Suspect(4, "condition-forgotten", why), without_gap]
     bushy = [abs(b @ c ** (p - 1) - 1 / p) < NEAR for p in (1, 2, 3, 4)]
-    whole = [size for size in TREES if all(holds[size])]
     read = [
         Suspect(
             next((p for p, good in enumerate(bushy) if not good), 4), "quadrature-only",
@@ -520,6 +692,11 @@ def _misread_orders(
         Suspect(
             len(b), "stages-are-order", "That is the number of stages; the order can be lower.",
         ),
+        without_gap,
+        Suspect(
+            4, "abs-forgotten",
+            "`x - y < 1e-8` also holds when x is far too small: compare `abs(x - y)`.",
+        ),
     ]  # fmt: skip
     if want == 4:
         read.append(
@@ -529,6 +706,19 @@ def _misread_orders(
                 f"difference there.",
             )
         )  # fmt: skip
+        read += [
+            Suspect(
+                3, "sum-misread",
+                "On RK4 the four sums of order 4 are 1/4, 1/8, 1/12, 1/24 in the table's order: "
+                "print yours. A**2 is not A @ A, and a square in the table belongs to c alone.",
+            ),
+            Suspect(
+                2, "sum-misread",
+                "On RK4 the two sums of order 3 are 1/3 and 1/6 in the table's order: print "
+                "yours. A acts on what stands to its right, c.",
+            ),
+            Suspect(1, "sum-misread", "On RK4 the sum of order 2 is 1/2: print yours."),
+        ]  # fmt: skip
     return read
 
 
@@ -595,14 +785,14 @@ def _nearly_order_four(draw: np.random.Generator, size: int, place: int, stages:
     raise RuntimeError("No tableau was found in 100 draws.")
 
 
-# 3. rk4_tableau
+# 4. rk4_tableau
 
 
 @LESSON.exercise(
     "rk4_tableau",
     title="The classical tableau",
     points=1,
-    minutes=6,
+    minutes=5,
     difficulty=1,
     importance=4,
     signature="",
@@ -625,6 +815,12 @@ def _judge_rk4_tableau(trial: Trial) -> None:
             "A should be zero on and above the diagonal; yours is not. A stage can only use "
             "slopes that are known already.",
             "not-explicit",
+        )
+    if _same(A.sum(axis=1), b) and not _same(A.sum(axis=1), c):
+        trial.fail(
+            f"c should hold the row sums of A; yours is c = {_listed(c)}, and b holds the row "
+            f"sums. Are b and c exchanged?",
+            "exchanged",
         )
     if not _same(A.sum(axis=1), c):
         trial.fail(
@@ -695,6 +891,13 @@ def _three_arrays(trial: Trial, got: Any) -> tuple[np.ndarray, np.ndarray, np.nd
                 f"4 stages.",
                 "wrong-shape",
             )
+        whole = np.asarray(value).dtype.kind in "iu"
+        if whole and (name != "b" or not array.any()):
+            trial.fail(
+                f"{name} should hold a 1/2 or other fractions; yours is an array of integers, "
+                f"which cuts 0.5 down to 0 without a word. Make it an array of floats.",
+                "integers",
+            )
         arrays.append(array)
     if not all(np.isfinite(each).all() for each in arrays):
         trial.fail("The tableau should hold finite numbers; yours does not.", "not-finite")
@@ -715,7 +918,7 @@ def _listed(values: np.ndarray) -> str:
     return "[" + ", ".join(f"{each:.4g}" for each in values) + "]"
 
 
-# 4. ODEBlock
+# 5. ODEBlock
 
 
 def _euler(f: Callable, t: Any, y: Any, h: Any) -> Any:
@@ -781,14 +984,20 @@ def _output(trial: Trial, block: Any, x: np.ndarray) -> Any:
 
 def _weights_and_clock(trial: Trial) -> None:
     calls: list[tuple] = []
+    handed: list[tuple] = []
 
     def recording(f: Callable, t: Any, y: Any, h: Any) -> Any:
         calls.append((t, h))
+        handed[:] = [(f, t, y)]
         return y + h * f(t, y)
 
     field, x = _matrix_field([[1.0]]), np.ones((1, 1), "float32")
     block = _block(trial, field, recording, 5, name="flow")
-    _output(trial, block, x)  # Keras may trace the first call, with tensors without numbers
+    try:  # Keras may trace the first call, with tensors without numbers
+        _output(trial, block, x)
+    except LearnerError as error:
+        hint = _what_f_was_given(*handed[0]) if handed else ""
+        raise LearnerError(error.original, f"{error.asked}{hint}") from error
     _is_tracked(trial, block, {"field": field, "solver": recording, "num_steps": 5, "name": "flow"})
     calls.clear()
     _output(trial, block, x)
@@ -818,6 +1027,19 @@ def _weights_and_clock(trial: Trial) -> None:
         )
 
 
+def _what_f_was_given(f: Callable, t: Any, y: Any) -> str:
+    """Why a call of f inside a solver failed, as far as that can be seen."""
+    if isinstance(f, keras.layers.Layer):
+        return ". The solver calls f(t, y): your field got two arguments. Wrap it."
+    if len(getattr(t, "shape", ())) > len(getattr(y, "shape", ())):
+        return ". A solver is called as solver(f, t, y, h): yours got the state as t."
+    try:
+        f(y, t)
+    except Exception:  # then the order of the arguments was not the reason
+        return ""
+    return ". The solver calls f(t, y), the time first: your f takes y first."
+
+
 def _is_tracked(trial: Trial, block: Any, kept: dict[str, Any]) -> None:
     found = len(block.trainable_weights)
     if found > 1:
@@ -833,7 +1055,13 @@ def _is_tracked(trial: Trial, block: Any, kept: dict[str, Any]) -> None:
             "weights-not-tracked",
         )
     for name, value in kept.items():
-        theirs = getattr(block, name, None)
+        if not hasattr(block, name):
+            trial.fail(
+                f"After ODEBlock(field, solver, 5, name='flow') the block should have an attribute "
+                f"{name}; in yours there is no attribute {name}. The next exercise reads it.",
+                f"{name.replace('_', '-')}-not-kept",
+            )
+        theirs = getattr(block, name)
         if theirs is not value and theirs != value:
             trial.fail(
                 f"After ODEBlock(field, solver, 5, name='flow') the attribute {name} should be "
@@ -843,9 +1071,25 @@ def _is_tracked(trial: Trial, block: Any, kept: dict[str, Any]) -> None:
 
 
 def _four_euler_steps(trial: Trial) -> None:
-    block = _block(trial, _matrix_field([[1.0]]), _euler)
+    calls: list[Any] = []
+
+    def counted(f: Callable, t: Any, y: Any, h: Any) -> Any:
+        calls.append(t)
+        return _euler(f, t, y, h)
+
+    block, x = _block(trial, _matrix_field([[1.0]]), counted), np.ones((1, 1), "float32")
+    _output(trial, block, x)
+    calls.clear()
+    got = _output(trial, block, x)
+    if len(calls) > 1:
+        two = Suspect(
+            [[2.0]], "same-slope",
+            "Every step used the same slope: does the field get the y that the solver hands over?",
+        )  # fmt: skip
+    else:
+        two = Suspect([[2.0]], "one-step", "That is one single step of length 1.")
     trial.expect(
-        _output(trial, block, np.ones((1, 1), "float32")),
+        got,
         np.array([[1.25**4]], "float32"),
         "From y = 1 with the field y' = y, Euler and the default of 4 steps",
         "the block should return {want}; yours returned {got}",
@@ -858,7 +1102,7 @@ def _four_euler_steps(trial: Trial) -> None:
                 [[1.25]], "restarts",
                 "That is the first step alone: did each step begin at the inputs again?",
             ),
-            Suspect([[2.0]], "one-step", "That is one single step of length 1."),
+            two,
             Suspect([[1.25**5]], "off-by-one", "That is one step too many."),
             Suspect([[1.25**3]], "off-by-one", "That is one step too few."),
         ],
@@ -952,7 +1196,7 @@ def _unknown_batch(trial: Trial) -> None:
         )
 
 
-# 5. swap_solver
+# 6. swap_solver
 
 
 class _Trained(layers.ODEBlock):
@@ -963,11 +1207,14 @@ class _Trained(layers.ODEBlock):
         raise AttributeError("`with_solver` is stepkit's answer to this exercise; write yours.")
 
 
+_Trained.__name__ = _Trained.__qualname__ = "ODEBlock"  # as learners know it
+
+
 @LESSON.exercise(
     "swap_solver",
     title="Another solver, the same weights",
     points=2,
-    minutes=8,
+    minutes=4,
     difficulty=2,
     importance=4,
     signature="block, solver, num_steps",
@@ -981,7 +1228,7 @@ def _judge_swap_solver(trial: Trial) -> None:
     field = _matrix_field(matrix)
     block = _Trained(field, _euler, 1)
     num_steps = int(trial.draw.integers(3, 7))
-    swapped = trial.call(block, _rk4, num_steps)
+    swapped = _swap(trial, block, _rk4, f"block, rk4, {num_steps}", num_steps)
     _is_another_block(trial, block, swapped)
     _gives(trial, swapped, x, matrix, num_steps, "the new block")
     if not (block.field is field and block.solver is _euler and block.num_steps == 1):
@@ -991,7 +1238,26 @@ def _judge_swap_solver(trial: Trial) -> None:
             "original-changed",
         )
     _shares(trial, block, swapped, x, num_steps)
-    _is_another_block(trial, swapped, trial.call(swapped, _euler, 2))
+    again = _swap(trial, swapped, _euler, "new_block, euler, 2", 2)
+    _is_another_block(trial, swapped, again)
+
+
+COPIES = ("copy", "keras.src.models.cloning", "keras.src.saving.keras_saveable")
+
+
+def _swap(trial: Trial, block: Any, solver: Callable, words: str, num_steps: int) -> Any:
+    try:
+        return trial.run(lambda: trial.answer(block, solver, num_steps), f"swap_solver({words})")
+    except LearnerError as error:
+        frames = traceback.walk_tb(error.original.__traceback__)
+        if any(frame.f_globals.get("__name__") in COPIES for frame, _ in frames):
+            trial.fail(
+                f"swap_solver({words}) should return a new block around the same field; yours "
+                f"copied the block, which ended in an error. Keras copies a layer by making it "
+                f"anew, weights too. Make a new block around the same field.",
+                "block-copied",
+            )
+        raise
 
 
 def _is_another_block(trial: Trial, block: Any, swapped: Any) -> None:
@@ -1002,6 +1268,12 @@ def _is_another_block(trial: Trial, block: Any, swapped: Any) -> None:
             f"swap_solver should return a block, a Keras layer; yours is of type "
             f"{type(swapped).__name__}.",
             "wrong-type",
+        )
+    if getattr(swapped, "field", None) is block:
+        trial.fail(
+            "The field of the new block should be that of the old one; yours is the whole old "
+            "block. Take block.field.",
+            "block-as-field",
         )
     if swapped is block:
         trial.fail(
