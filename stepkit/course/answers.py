@@ -52,12 +52,12 @@ def expect_kind(exercise: Exercise, answer: Any) -> None:
 
 
 @contextmanager
-def helpers_in_place(exercise: Exercise, namespace: dict[str, Any]) -> Iterator[None]:
+def helpers_in_place(needs: tuple[str, ...], namespace: dict[str, Any]) -> Iterator[None]:
     """While an exercise is judged, earlier pieces that it may use are the library's.
 
     A mistake in exercise 1 must not fail exercise 2.
     """
-    needed = [catalogue.exercise(each) for each in exercise.needs]
+    needed = [catalogue.exercise(each) for each in needs]
     saved = {each.name: namespace.get(each.name, MISSING) for each in needed}
     namespace.update({each.name: each.reference for each in needed})
     try:

@@ -31,6 +31,7 @@ def judge(
     *,
     seed: int | None = None,
     limit: float | None = None,
+    with_helpers: bool = True,
 ) -> Outcome:
     """Judge the object in `namespace` that has the exercise's name.
 
@@ -39,6 +40,8 @@ def judge(
         namespace: the learner's names: the globals of their notebook.
         seed: of the random draws; fresh ones if not given.
         limit: seconds until the answer is stopped; the exercise's own if not given.
+        with_helpers: whether earlier pieces that the answer may use are the library's; if not, it
+            is judged as it stands, with the learner's own pieces.
 
     Raises:
         UnknownId: if the course has no such exercise.
@@ -59,7 +62,8 @@ def judge(
                 exercise,
                 f"{exercise.name} is stepkit's own. Write yours: that is the exercise.",
             )
-        with _quiet(), answers.helpers_in_place(exercise, namespace):
+        needs = exercise.needs if with_helpers else ()
+        with _quiet(), answers.helpers_in_place(needs, namespace):
             run_with_limit(lambda: _try(exercise, answer, seed), seconds, say)
     except NotYet as verdict:
         return Outcome(exercise.id, Kind.NOT_YET, str(verdict), verdict.misconception)
@@ -154,10 +158,10 @@ def _their_line(frame: types.FrameType, number: int) -> str:
 def _numpy_on_tensor(original: BaseException, lines: list[str]) -> str | None:
     """For NumPy used on tensors in a compiled model: the replacement in `keras.ops`."""
     traced = ("symbolic", "KerasTensor", "TracerArray", "Tracer", "requires grad")
-    if not any(word in str(original) + type(original).__name__ for word in traced):
-        return None
     used = re.search(r"\bnp\.(\w+)", "\n".join(lines))
-    if used and hasattr(keras.ops, used[1]):
+    if not used or not any(word in str(original) + type(original).__name__ for word in traced):
+        return None
+    if hasattr(keras.ops, used[1]) and used[1] not in ("array", "asarray"):
         return f"NumPy cannot work on a model's tensors: write keras.ops.{used[1]} there."
     return "NumPy cannot work on a model's tensors: use the functions of keras.ops there."
 

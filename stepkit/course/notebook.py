@@ -88,10 +88,16 @@ def use(exercise_id: str) -> Any:
     """
     exercise = catalogue.exercise(exercise_id)
     mine = answers.find(exercise, _namespace())
-    if mine is not answers.MISSING and _is_correct(exercise, mine):
+    if mine is answers.MISSING:
+        why = "there is none of yours here"
+    elif not _is_correct(exercise, mine):
+        why = "yours is not ready yet"
+    elif not _stands_alone(exercise):
+        pieces = " or ".join(each.partition(".")[2] for each in exercise.needs)
+        why = f"yours is right, but it calls your {pieces}, which is not ready yet"
+    else:
         print(f"Using your {exercise.name}.")
         return mine
-    why = "there is none of yours here" if mine is answers.MISSING else "yours is not ready yet"
     print(f"Using stepkit's {exercise.name}: {why}.")
     return exercise.reference
 
@@ -147,6 +153,13 @@ def _is_correct(exercise: Exercise, mine: Any) -> bool:
     if _passed.get(exercise.id, answers.MISSING) is mine:
         return True
     return _judged(exercise.id, _namespace()).correct
+
+
+def _stands_alone(exercise: Exercise) -> bool:
+    """Whether the answer works here, with the learner's own earlier pieces."""
+    if not exercise.needs:
+        return True
+    return judge(exercise.id, _namespace(), with_helpers=False).correct
 
 
 def _compare(question: Question) -> None:

@@ -80,7 +80,8 @@ class ThisPython(AsyncKernelManager):
     def kernel_spec(self):
         """The installed specification, with our own Python in it."""
         spec = super().kernel_spec
-        spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        spec.argv = [*launch, "--log-level=CRITICAL"]  # its warnings are not for learners
         return spec
 
 

@@ -46,10 +46,18 @@ def first_difference(got: np.ndarray, want: np.ndarray, wrong: np.ndarray) -> tu
 
 
 def call_in_words(name: str, args: tuple, kwargs: dict) -> str:
-    """A call as the learner would write it, such as `euler_step(f, 0.5, [1., 2.], 0.1)`."""
-    parts = ["f" if callable(arg) else show(arg) for arg in args]
-    parts += [f"{key}={show(value)}" for key, value in kwargs.items()]
+    """A call as the learner would write it, such as `euler_step(f, 0.5, np.array([1, 2]), 0.1)`."""
+    parts = [_argument(arg) for arg in args]
+    parts += [f"{key}={_argument(value)}" for key, value in kwargs.items()]
     return f"{name}({', '.join(parts)})"
+
+
+def _argument(value: Any) -> str:
+    if isinstance(value, np.ndarray) and 0 < value.size <= SMALL and value.ndim:
+        return f"np.array({show(value)})"
+    if isinstance(value, float) and float(value).is_integer() and abs(value) < 1e6:
+        return f"{value:.1f}"
+    return "f" if callable(value) else show(value)
 
 
 def one_line(error: BaseException, width: int = 240) -> str:

@@ -81,6 +81,23 @@ def test_use_takes_stepkits_otherwise_and_says_so(cell, capsys, source, why):
     assert "Using stepkit's euler_step" in said and why in said
 
 
+SOLVE = (
+    "def euler_solve(f, y0, ts):\n    states = [y0]\n    for k in range(len(ts) - 1):\n"
+    "        states.append(euler_step(f, ts[k], states[k], ts[k + 1] - ts[k]))\n"
+    "    return np.stack(states)\n"
+)
+
+
+@pytest.mark.parametrize("step", [STUB, WRONG, ""])
+def test_use_does_not_hand_out_a_piece_that_stands_on_an_unsolved_one(cell, capsys, step):
+    names = cell(step + SOLVE)
+    solve = notebook.use("01.euler_solve")
+    assert solve is not names["euler_solve"]
+    assert "calls your euler_step, which is not ready" in capsys.readouterr().out
+    cell(RIGHT)
+    assert notebook.use("01.euler_solve") is names["euler_solve"]
+
+
 def test_use_notices_that_a_right_answer_was_changed(cell, capsys):
     cell(RIGHT)
     notebook.check("01.euler_step")

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
+import traceback
+from collections.abc import Callable
+from typing import Any
 
 import keras
 import numpy as np
@@ -74,6 +78,25 @@ def digits_model(units, gate=None):
     model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(hidden))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model
+
+
+def _explained(action: Callable[[], Any], *slips: tuple[str, str]) -> Any:
+    """Run `action`; if the learner's code raised as one of `slips` does, add its sentence.
+
+    Args:
+        action: what enters the learner's code, through a `Trial`.
+        slips: pairs of a pattern and a sentence. The pattern is sought in the error's text and in
+            the names of the functions through which it came.
+    """
+    try:
+        return action()
+    except LearnerError as error:
+        through = traceback.extract_tb(error.original.__traceback__)
+        said = "\n".join([str(error.original), *(f"{frame.name}()" for frame in through)])
+        why = next((why for pattern, why in slips if re.search(pattern, said)), None)
+        if why is None:
+            raise
+        raise LearnerError(error.original, f"{error.asked}\n{why}") from error.original
 
 
 # Questions.
@@ -305,9 +328,9 @@ def _drawn_update(trial: Trial, shape: tuple, dtype: str, step_shape: tuple) -> 
 )
 def _judge_relative_change(trial: Trial) -> None:
     """Distances by `math.dist`, one sample after the other."""
-    before = np.array([[3.0, 4.0], [6.0, 8.0]])
-    after = np.array([[3.0, 9.0], [6.0, 5.0]])
-    _compare_change(trial, before, after, "From [[3, 4], [6, 8]] to [[3, 9], [6, 5]]")
+    before = np.array([[1.0, 2.0, 2.0], [2.0, 4.0, 4.0]])
+    after = np.array([[1.0, 2.0, 5.0], [2.0, 4.0, 1.0]])
+    _compare_change(trial, before, after, "From [[1, 2, 2], [2, 4, 4]] to [[1, 2, 5], [2, 4, 1]]")
     for shape in ((5, 7), (1, 4), (3, 4, 2), (2, 5, 4, 3)):
         for dtype in ("float64", "float32"):
             before = trial.draw.normal(size=shape).astype(dtype)
@@ -335,6 +358,12 @@ def _compare_change(trial: Trial, before: np.ndarray, after: np.ndarray, case: s
 
 def _one_number_per_sample(trial: Trial, got, shape: tuple) -> None:
     left = tuple(getattr(got, "shape", ()))
+    if left == shape[1:] != shape[:1]:
+        trial.fail(
+            f"For a batch of shape {shape} there should be one number per sample, shape "
+            f"{shape[:1]}; yours has shape {left}: that goes over the samples.",
+            "wrong-axis",
+        )
     if len(left) > 1:
         trial.fail(
             f"For a batch of shape {shape} there should be one number per sample, shape "
@@ -398,6 +427,12 @@ def _zero_samples(trial: Trial) -> None:
                 f"that stays zero gives 0/0, which needs a rule of its own.",
                 "zero-over-zero",
             )
+        if np.isinf(got[0]):
+            trial.fail(
+                f"{case} the result should be [0, 2, inf]; yours begins with {got[0]}. A zero "
+                f"sample that stays zero did not change: 0.",
+                "zero-over-zero",
+            )
         if got[0] == 0 and np.isfinite(got[2]):
             trial.fail(
                 f"{case} the result should be [0, 2, inf]; yours ends with {got[2]:.4g}. Any "
@@ -408,6 +443,15 @@ def _zero_samples(trial: Trial) -> None:
 
 
 # 3. keras_ops_axis
+
+SHAPES_DO_NOT_FIT = (
+    r"(?i)incompatible shapes|broadcast|size of tensor|dimensions must be equal",
+    "Along an axis, mean and variance lose that axis; keepdims=True keeps it, with length 1.",
+)
+MADE_NUMPY = (
+    r"convert_to_numpy\(\)",
+    "convert_to_numpy makes a NumPy array; drop it.",
+)
 
 
 @LESSON.exercise(
@@ -458,6 +502,8 @@ def _misread_standards(x: np.ndarray, axis: int) -> list[Suspect]:
          "You divided by the variance; the standard deviation is its root."),
         (lambda v: v / np.sqrt(v.var() + EPSILON), "not-centred",
          "The mean was not subtracted."),
+        (lambda v: v - v.mean() / np.sqrt(v.var() + EPSILON), "brackets",
+         "Are there brackets around x - mean?"),
         (lambda v: (v - v.mean()) / np.sqrt(v.var()), "no-epsilon",
          "Without the epsilon inside the root, nearly constant numbers are blown up."),
         (lambda v: (v - v.mean()) / (v.std() + EPSILON), "epsilon-outside",
@@ -484,7 +530,7 @@ def _misread_standards(x: np.ndarray, axis: int) -> list[Suspect]:
 
 def _compare_lines(trial: Trial, x: np.ndarray, axis: int, what: str) -> None:
     trial.expect(
-        trial.call(x, axis),
+        _explained(lambda: trial.call(x, axis), SHAPES_DO_NOT_FIT),
         _line_by_line(x, axis, _standard).astype("float32"),
         f"For {what} and axis = {axis}",
         "the result should be {want}; yours is {got}",
@@ -496,7 +542,9 @@ def _compare_lines(trial: Trial, x: np.ndarray, axis: int, what: str) -> None:
 def _compare_in_model(trial: Trial, axis: int) -> None:
     inputs = keras.Input((4, 3))
     asked = f"keras_ops_axis(x, {axis}) while a model is built; x has shape (None, 4, 3)"
-    outputs = trial.run(lambda: trial.answer(inputs, axis), asked)
+    outputs = _explained(
+        lambda: trial.run(lambda: trial.answer(inputs, axis), asked), MADE_NUMPY, SHAPES_DO_NOT_FIT
+    )
     if not isinstance(outputs, keras.KerasTensor) or outputs.shape != inputs.shape:
         shape = getattr(outputs, "shape", None)
         trial.fail(
@@ -515,6 +563,14 @@ def _compare_in_model(trial: Trial, axis: int) -> None:
 
 
 # 4. ScaleLayer
+
+SLIPS_IN_BUILD = (
+    ("Cannot convert .* to a shape", "A shape is a tuple, and a tuple of one needs a comma."),
+    (
+        "Could not interpret initializer",
+        "An initializer is an object, not a number. See how Shift makes one.",
+    ),
+)
 
 
 @LESSON.exercise(
@@ -539,7 +595,12 @@ def _weight_of_scale(trial: Trial) -> None:
     x = trial.draw.normal(size=(2, 4, 5, 3)).astype("float32")
     layer = trial.run(lambda: trial.answer(initial=start), f"ScaleLayer(initial={start})")
     case = f"ScaleLayer(initial={start}) on x of shape (2, 4, 5, 3)"
-    got = trial.run(lambda: layer(x), case)
+    try:
+        got = _explained(lambda: trial.run(lambda: layer(x), case), *SLIPS_IN_BUILD)
+    except LearnerError:
+        if getattr(layer, "trainable_weights", None):  # of a wrong shape, perhaps: that says more
+            _expect_one_weight(trial, layer, case)
+        raise
     _expect_one_weight(trial, layer, case)
     scale = trial.draw.uniform(-2, 2, 3).astype("float32")
     trial.expect(
@@ -578,7 +639,9 @@ def _expect_one_weight(trial: Trial, layer: keras.layers.Layer, case: str) -> No
         trial.fail(f"{wanted}; yours has shape {shapes[0]}: one for all.", "one-scale-for-all")
     if shapes[0] in ((4,), (5,), (2,)):
         trial.fail(
-            f"{wanted}; yours has shape {shapes[0]}. The channels are the last axis.", "wrong-axis"
+            f"{wanted}; yours has shape {shapes[0]}. The channels are the last axis: their "
+            f"number is the last entry of input_shape.",
+            "wrong-axis",
         )
     trial.fail(
         f"{wanted}; yours has shape {shapes[0]}: one per entry, not one per channel.",
@@ -640,16 +703,22 @@ def _scale_in_model(trial: Trial) -> None:
 def _scale_from_config(trial: Trial) -> None:
     start = round(float(trial.draw.uniform(-3, -1.5)), 2)
     layer = trial.run(lambda: trial.answer(initial=start, name="gate_7"), "ScaleLayer(...)")
-    config = trial.run(layer.get_config, "get_config()")
+    asked = "get_config() of a layer that has met no input yet, and so has no weight"
+    config = trial.run(layer.get_config, asked)
+    if config is None:
+        trial.fail(
+            "get_config should return a dictionary; yours returned None. Is there a `return`?",
+            "no-return",
+        )
     if not isinstance(config, dict):
         trial.fail(
             f"get_config should return a dictionary; yours returned {type(config).__name__}.",
-            "no-return" if config is None else "wrong-type",
+            "wrong-type",
         )
     if "initial" not in config:
         trial.fail(
-            f"The configuration of ScaleLayer(initial={start}) has no entry 'initial': a model "
-            f"that is loaded from a file would begin with another one.",
+            f"The configuration of ScaleLayer(initial={start}) has no entry 'initial': a layer "
+            f"made again from it would begin at the default, 1.",
             "config-forgets-argument",
         )
     if config.get("name") != "gate_7":
@@ -669,6 +738,11 @@ def _scale_from_config(trial: Trial) -> None:
 
 
 # 5. digits_model
+
+SLIPS_WITH_LAYERS = (
+    ("`data_format` argument|Only input tensors", "Make the layer, then call it: Flatten()(inputs)."),
+    ("must be fully-defined", "Is there a None in keras.Input? Leave it out; Keras adds it."),
+)
 
 
 @LESSON.exercise(
@@ -693,7 +767,9 @@ def _judge_digits_model(trial: Trial) -> None:
 
 def _expect_model(trial: Trial, units: int, gate) -> keras.Model:
     asked = f"digits_model({units}, {'None' if gate is None else 'a gate'})"
-    model = trial.run(lambda: trial.answer(units, gate), asked)
+    model = _explained(
+        lambda: trial.run(lambda: trial.answer(units, gate), asked), *SLIPS_WITH_LAYERS
+    )
     if model is None:
         trial.fail(
             f"{asked} returned None. Is there a `return`, and does it return the model? "
@@ -709,9 +785,11 @@ def _expect_model(trial: Trial, units: int, gate) -> keras.Model:
             "no-input",
         )
     if model.input_shape != (None, 8, 8, 1):
+        why = "None stands for the number of images."
+        if tuple(model.input_shape)[:2] == (None, None):
+            why = "Leave the None out of keras.Input; Keras adds it."
         trial.fail(
-            f"The input should have shape (None, 8, 8, 1); yours has {model.input_shape}. "
-            f"None stands for the number of images.",
+            f"The input should have shape (None, 8, 8, 1); yours has {model.input_shape}. {why}",
             "wrong-input",
         )
     shape = model.output_shape
@@ -729,29 +807,37 @@ def _expect_model(trial: Trial, units: int, gate) -> keras.Model:
 def _expect_weights(trial: Trial, model: keras.Model, units: int, gate) -> None:
     found = [tuple(weight.shape) for weight in model.weights]
     scale = [] if gate is None else [(units,)]
-    if found == [(64, units), (units,), *scale, (units, 10), (10,)]:
-        return
+    right = [(64, units), (units,), *scale, (units, 10), (10,)]
     what = f"With units = {units} and {'no gate' if gate is None else 'a gate'}"
-    count, want = model.count_params(), 75 * units + 10 + units * len(scale)
-    if gate is not None and not gate.built:
+    count, want = model.count_params(), sum(math.prod(shape) for shape in right)
+    compared = f"{what} the model should have {want} trainable numbers; yours has {count}"
+    if gate is not None:
+        _expect_gate(trial, model, units, gate, what, compared)
+    if found == right:
+        return
+    if found and found[0] != (64, units):
         trial.fail(
-            f"{what} the model should have {want} weights; yours has {count}: the gate is not "
-            f"part of it.",
-            "gate-missing",
+            f"{what} the first array of weights should have shape (64, {units}); yours has "
+            f"{found[0]}: 64 pixels go into `units` numbers.",
+            "units-ignored",
         )
-    if gate is not None and gate.weights[0].shape != (units,):
+    why = ": there is a layer too many" if len(found) > len(right) else ""
+    trial.fail(f"{compared}{why}.", "wrong-layers")
+
+
+def _expect_gate(trial: Trial, model: keras.Model, units: int, gate, what: str, compared: str):
+    if not gate.built:
+        why = "the gate that was given is not part of it"
+        same = model.count_params() == 76 * units + 10
+        trial.fail(f"{what} the model has a layer of its own: {why}." if same else f"{compared}: {why}.", "gate-missing")
+    if not any(weight is gate.weights[0] for weight in model.weights):
+        trial.fail(f"{compared}: the gate is called, but its result is not used.", "gate-unused")
+    if gate.weights[0].shape != (units,):
         trial.fail(
             f"{what} the gate should get the {units} hidden numbers; it got "
             f"{gate.weights[0].shape[0]}.",
             "gate-misplaced",
         )
-    if found and found[0] != (64, units):
-        trial.fail(
-            f"{what} the first weight should have shape (64, {units}); yours has {found[0]}: "
-            f"64 pixels go into `units` numbers.",
-            "units-ignored",
-        )
-    trial.fail(f"{what} the model should have {want} weights; yours has {count}.", "wrong-layers")
 
 
 def _expect_forward(trial: Trial, model: keras.Model, units: int, gate) -> None:
@@ -778,8 +864,12 @@ def _expect_forward(trial: Trial, model: keras.Model, units: int, gate) -> None:
         (softmax(logits(np.maximum(raw * scale, 0))), "gate-before-relu",
          "The gate should come after the relu."),
     ]  # fmt: skip
+    got = trial.run(lambda: model(x), "the model on 4 images")
+    found = keras.ops.convert_to_numpy(got)
+    if not np.allclose(found.sum(axis=1), 1, atol=1e-3):
+        said.append((found, "no-probabilities", "These are no probabilities: they do not sum to 1."))
     trial.expect(
-        trial.run(lambda: model(x), "the model on 4 images"),
+        got,
         softmax(right).astype("float32"),
         "With random weights, for 4 images,",
         "the probability should be {want}; yours is {got}",
@@ -810,7 +900,7 @@ def _expect_training(trial: Trial, model: keras.Model) -> None:
     _expect_accuracy(trial, {key: float(logs[key]) for key in logs if key != "loss"})
     if any(np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)):
         trial.fail(
-            "One training step should change every weight; some of yours stayed as they were.",
+            "One training step should change every array of weights; some stayed as they were.",
             "frozen-weights",
         )
 

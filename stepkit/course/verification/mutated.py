@@ -109,15 +109,15 @@ def _survivor(mutant: Mutant, material: Material, bench: Any, found: Findings) -
         "status": "open",
         "reason": "",
     }
-    shown, why = _shown_equal(mutant, material, bench, found)
     excuse = next((each for each in material.excuses if _fits(each.mutant, mutant)), None)
-    if shown:
-        found.equal += 1
-        return record | {"status": "equal", "reason": f"equal on {DRAWS} draws"}
     if excuse and excuse.reason:
         found.excused += 1
         return record | {"status": "excused", "reason": excuse.reason}
-    return record | {"reason": why}
+    shown, why = _shown_equal(mutant, material, bench, found)
+    if not shown:
+        return record | {"reason": why}
+    found.equal += 1
+    return record | {"status": "equal", "reason": f"equal on {DRAWS} draws"}
 
 
 def _shown_equal(
