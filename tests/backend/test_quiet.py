@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 CODE = """
 import keras
 from stepkit.ode import odeint
@@ -11,6 +13,7 @@ for n in range(20, 30):
 """
 
 
+@pytest.mark.once
 def test_repeated_solves_say_nothing():
     done = subprocess.run(
         [sys.executable, "-c", CODE], capture_output=True, text=True, check=True, timeout=300
