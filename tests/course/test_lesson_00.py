@@ -73,3 +73,83 @@ def test_no_result_is_so_odd_that_the_check_fails(name, result):
 def test_no_model_is_so_odd_that_the_check_fails(result):
     source = f"def digits_model(units, gate=None):\n    return {result}"
     assert judge("00.digits_model", namespace_of(source)).kind is Kind.NOT_YET
+
+
+CALL = "keras.layers.Flatten()(inputs)"
+MODEL = """
+def digits_model(units, gate=None):
+    inputs = keras.Input({shape})
+    x = keras.layers.Dense(units, activation="relu")({flat})
+    if gate is not None:
+        {gate}
+    {more}
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="{end}")(x))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+"""
+PARTS = {"shape": "(8, 8, 1)", "flat": CALL, "gate": "x = gate(x)", "more": "", "end": "softmax"}
+STANDARDISE = """
+def keras_ops_axis(x, axis):
+    {first}
+    mean = keras.ops.mean(x, axis=axis{keep})
+    variance = keras.ops.var(x, axis=axis{keep})
+    return {result}
+"""
+RESULT = "(x - mean) / keras.ops.sqrt(variance + 1e-5)"
+KEEP = ", keepdims=True"
+CHANGE = """
+def relative_change(before, after):
+    axes = tuple(range(1, before.ndim))
+    change, size = ((each**2).sum(axis=axes) ** 0.5 for each in (after - before, before))
+    return {result}
+"""
+
+
+def _layer(**parts):
+    return (LAYER + CONFIG).format(**DONE | parts)
+
+
+SLIPS = [
+    ("digits_model", MODEL.format(**PARTS | {"gate": "gate(x)"}), "result is not used"),
+    ("digits_model", MODEL.format(**PARTS | {"gate": "x = type(gate)()(x)"}), "of its own"),
+    ("digits_model", MODEL.format(**PARTS | {"more": "x = keras.layers.Dense(units)(x)"}),
+     "a layer too many"),
+    ("digits_model", MODEL.format(**PARTS | {"flat": "keras.layers.Flatten(inputs)"}),
+     "Flatten()(inputs)"),
+    ("digits_model", MODEL.format(**PARTS | {"shape": "(None, 8, 8, 1)"}), "Leave it out"),
+    ("digits_model", MODEL.format(**PARTS | {"end": "relu"}), "do not sum to 1"),
+    ("ScaleLayer", _layer(build=DONE["build"].replace("input_shape[-1]", "input_shape[1]")),
+     "the last entry of input_shape"),
+    ("ScaleLayer", _layer(build=DONE["build"].replace("input_shape[-1]", "len(input_shape)")),
+     "the last entry of input_shape"),
+    ("ScaleLayer", _layer(build=DONE["build"].replace("[-1],)", "[-1])")), "a comma"),
+    ("ScaleLayer", _layer(config="return {'initial': self.scale}"), "met no input yet"),
+    ("ScaleLayer", _layer(config="super().get_config()"), "Is there a `return`?"),
+    ("keras_ops_axis", STANDARDISE.format(first="", keep="", result=RESULT), "keepdims=True"),
+    ("keras_ops_axis", STANDARDISE.format(first="", keep=KEEP,
+                                          result=RESULT.replace("(x - mean)", "x - mean")),
+     "brackets"),
+    ("keras_ops_axis", STANDARDISE.format(first="x = keras.ops.convert_to_numpy(x)", keep=KEEP,
+                                          result=RESULT), "drop it"),
+    ("relative_change", CHANGE.format(result="change / size").replace("axes = ", "axes = 0 #"),
+     "over the samples"),
+    ("relative_change", CHANGE.format(result="np.where(size == 0, np.inf, change / size)"),
+     "did not change: 0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "source", "words"), SLIPS)
+def test_a_likely_slip_is_told_what_it_is(name, source, words):
+    outcome = judge(f"00.{name}", namespace_of(source))
+    assert outcome.kind in (Kind.NOT_YET, Kind.CRASHED)
+    assert words in " ".join(outcome.message.split())
+    assert len(str(outcome).splitlines()) < LINES
+
+
+@pytest.mark.parametrize(("name", "source"), [
+    ("digits_model", MODEL.format(**PARTS)), ("ScaleLayer", _layer()),
+    ("keras_ops_axis", STANDARDISE.format(first="", keep=KEEP, result=RESULT)),
+    ("relative_change", CHANGE.format(result="np.where(change == 0, 0, change / size)")),
+])  # fmt: skip
+def test_without_its_slip_each_of_them_is_right(name, source):
+    assert judge(f"00.{name}", namespace_of(source)).correct

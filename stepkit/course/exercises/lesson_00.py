@@ -448,9 +448,10 @@ SHAPES_DO_NOT_FIT = (
     r"(?i)incompatible shapes|broadcast|size of tensor|dimensions must be equal",
     "Along an axis, mean and variance lose that axis; keepdims=True keeps it, with length 1.",
 )
-MADE_NUMPY = (
-    r"convert_to_numpy\(\)",
-    "convert_to_numpy makes a NumPy array; drop it.",
+MADE_NUMPY = (r"convert_to_numpy\(\)", "convert_to_numpy makes a NumPy array; drop it.")
+NUMPY_METHOD = (
+    "KerasTensor' object has no attribute",
+    "A tensor lacks NumPy's methods: use the functions of keras.ops.",
 )
 
 
@@ -543,7 +544,10 @@ def _compare_in_model(trial: Trial, axis: int) -> None:
     inputs = keras.Input((4, 3))
     asked = f"keras_ops_axis(x, {axis}) while a model is built; x has shape (None, 4, 3)"
     outputs = _explained(
-        lambda: trial.run(lambda: trial.answer(inputs, axis), asked), MADE_NUMPY, SHAPES_DO_NOT_FIT
+        lambda: trial.run(lambda: trial.answer(inputs, axis), asked),
+        MADE_NUMPY,
+        NUMPY_METHOD,
+        SHAPES_DO_NOT_FIT,
     )
     if not isinstance(outputs, keras.KerasTensor) or outputs.shape != inputs.shape:
         shape = getattr(outputs, "shape", None)
@@ -740,7 +744,10 @@ def _scale_from_config(trial: Trial) -> None:
 # 5. digits_model
 
 SLIPS_WITH_LAYERS = (
-    ("`data_format` argument|Only input tensors", "Make the layer, then call it: Flatten()(inputs)."),
+    (
+        "`data_format` argument|Only input tensors",
+        "Make the layer, then call it: Flatten()(inputs).",
+    ),
     ("must be fully-defined", "Is there a None in keras.Input? Leave it out; Keras adds it."),
 )
 
@@ -829,7 +836,10 @@ def _expect_gate(trial: Trial, model: keras.Model, units: int, gate, what: str, 
     if not gate.built:
         why = "the gate that was given is not part of it"
         same = model.count_params() == 76 * units + 10
-        trial.fail(f"{what} the model has a layer of its own: {why}." if same else f"{compared}: {why}.", "gate-missing")
+        trial.fail(
+            f"{what} the model has a layer of its own: {why}." if same else f"{compared}: {why}.",
+            "gate-missing",
+        )
     if not any(weight is gate.weights[0] for weight in model.weights):
         trial.fail(f"{compared}: the gate is called, but its result is not used.", "gate-unused")
     if gate.weights[0].shape != (units,):
@@ -867,7 +877,9 @@ def _expect_forward(trial: Trial, model: keras.Model, units: int, gate) -> None:
     got = trial.run(lambda: model(x), "the model on 4 images")
     found = keras.ops.convert_to_numpy(got)
     if not np.allclose(found.sum(axis=1), 1, atol=1e-3):
-        said.append((found, "no-probabilities", "These are no probabilities: they do not sum to 1."))
+        said.append(
+            (found, "no-probabilities", "These are no probabilities: they do not sum to 1.")
+        )
     trial.expect(
         got,
         softmax(right).astype("float32"),
