@@ -1,7 +1,7 @@
 # %% [markdown]
 # # Lesson 00 · Start here
 #
-# A deep network changes its input a little at each block. **How long is that step, who chooses it, and what happens if it is too long?** This course asks that of residual networks, of solvers for differential equations, and of attention.
+# A deep network is a chain of *blocks*, small networks one after the other. Each changes what it gets a little. **How long is that step, who chooses it, and what happens if it is too long?** This course asks that of residual networks, of solvers for differential equations, and of *attention*: factors that say how much something counts.
 #
 # After this lesson you can
 #
@@ -11,7 +11,7 @@
 # - **make** a layer with a weight of its own,
 # - **build** a model, train it, and look at its mistakes.
 #
-# You need Python functions and classes, NumPy, derivatives and matrices, and about an hour. Run the cells from top to bottom, with Shift+Enter. The next one tells you whether all is well.
+# You need Python functions and classes, NumPy, derivatives and matrices, and up to 90 minutes. Run the cells from top to bottom, with Shift+Enter. The next one tells you whether all is well.
 
 # %%
 import keras
@@ -69,7 +69,7 @@ check("00.residual_update")
 # | correct | you have the points |
 # | could not check | a fault of ours; it costs nothing |
 #
-# Check as often as you like. Each check draws new numbers.
+# Check as often as you like. After a first fixed case, each check draws new numbers.
 #
 # - **Stuck?** Below each check are hints, then the solution with its reason. Reading it is no failure.
 # - **Start an exercise again?** In a terminal: `course reset 00.residual_update`. A backup is kept.
@@ -79,7 +79,7 @@ check("00.residual_update")
 # An unsolved exercise blocks nothing. A later cell that needs it says `use("00.residual_update")`: that is yours if it is correct, else ours, and it says which.
 
 # %% [markdown] question="steps"
-# **Predict before you run.** Write your letter in place of the three dots. Predictions carry no marks.
+# **Predict before you run.** Write your letter in quotes: `predict("00.steps", "a")`, if it is a. Predictions carry no marks.
 
 # %%
 predict("00.steps", ...)
@@ -185,9 +185,9 @@ predict("00.symbolic")
 # So inside a model, write `keras.ops`. It takes ordinary arrays as well.
 
 # %% [markdown] exercise="keras_ops_axis"
-# Standardise `x` along one axis: subtract the mean along it, then divide by the standard deviation along it. So that nothing is divided by zero, add 1e-5 to the variance before you take the root:
+# Standardise `x` along one axis: subtract the mean along it, then divide by the standard deviation along it. So that nothing is divided by zero, add ε = 1e-5 (epsilon) to the variance before you take the root:
 #
-# $$\frac{x - \text{mean}}{\sqrt{\text{variance} + 10^{-5}}}$$
+# $$\frac{x - \text{mean}}{\sqrt{\text{variance} + \varepsilon}}$$
 #
 # The variance is the mean of the squared distances from the mean. The shape stays. `axis` may be negative. The function must work inside a model, so use `keras.ops`, not NumPy. Three lines.
 
@@ -220,7 +220,7 @@ check("00.keras_ops_axis")
 # %% [markdown]
 # ## 4. A layer of your own
 #
-# A *layer* is a function with a memory: its *weights*, the numbers that training changes. You write one as a class. `Shift` adds one number to everything it gets.
+# A *layer* is a function with a memory: its *weights*, arrays of numbers that training changes. You write one as a class. `Shift` adds one number to everything it gets. An *initializer* is an object that says with which numbers a weight begins: `Constant(2.0)` sets them all to 2.
 
 # %%
 class Shift(keras.layers.Layer):
@@ -243,7 +243,7 @@ class Shift(keras.layers.Layer):
 
 
 # %% [markdown] question="when_built"
-# **Checkpoint.** Each choice gets a reply.
+# **Checkpoint.** Write your letter in quotes here too. Each choice gets a reply.
 
 # %%
 checkpoint("00.when_built", ...)
@@ -255,7 +255,7 @@ print("result:", keras.ops.convert_to_numpy(layer(np.zeros((1, 3)))))
 print("weights after it:", len(layer.weights))
 
 # %% [markdown]
-# `Shift` has one weight in all. Often we want one for each *channel*. The channels are the last axis: red, green and blue of an image, or the numbers that a layer puts out.
+# `Shift` has one weight, and that is a single trainable number. Often we want a number for each *channel*. The channels are the last axis: red, green and blue of an image, or the numbers that a layer puts out.
 
 # %% [markdown] exercise="ScaleLayer"
 # Multiply each channel by a trainable number: `y = scale * x`.
@@ -317,9 +317,12 @@ check("00.ScaleLayer")
 # inputs = keras.Input((4,))
 # hidden = keras.layers.Dense(6, activation="relu")(inputs)
 # model = keras.Model(inputs, keras.layers.Dense(2)(hidden))
+# model.compile(optimizer="sgd", loss="mean_squared_error", metrics=["mean_absolute_error"])
 # ```
 #
-# `Dense(6)` multiplies by a matrix, adds a vector, and puts out 6 numbers. *relu* sets what is negative to 0. `model.compile(...)` says how to train: the *optimizer* changes the weights, the *loss* is the number that it makes small, and *metrics* are only reported.
+# `Dense(6)` multiplies by a matrix, adds a vector, and puts out 6 numbers. A layer between input and output is called *hidden*. The *activation* is a function of what a layer puts out, asked for by its name: *relu* sets what is negative to 0; *softmax* makes the numbers positive with sum 1.
+#
+# `compile` says how to train: the *optimizer* changes the weights, the *loss* is the number that it makes small, and *metrics* are only reported.
 
 # %% [markdown] exercise="digits_model"
 # Build a network that reads images of shape `(8, 8, 1)` and returns ten probabilities, one per digit:
@@ -327,7 +330,7 @@ check("00.ScaleLayer")
 # 1. `Flatten`: 64 numbers per image,
 # 2. `Dense` with `units` numbers and relu,
 # 3. `gate`, a layer such as `ScaleLayer()`; nothing if it is `None`,
-# 4. `Dense` with 10 numbers and *softmax*, which makes them positive with sum 1.
+# 4. `Dense` with 10 numbers and softmax.
 #
 # Compile it with an optimizer such as `"adam"` and the metric accuracy. The labels are whole numbers from 0 to 9; their loss is `"sparse_categorical_crossentropy"`. Return the model untrained. About eight lines.
 
@@ -358,8 +361,10 @@ check("00.digits_model")
 # %% [markdown] help="digits_model"
 # ## how do I leave the gate out?
 # Keep the hidden layer's result in a variable. If there is a gate, replace the variable by the gate's result.
-# ## how do I ask for accuracy?
-# `metrics=["accuracy"]`, a list. Keras picks the kind that fits the labels.
+# ## how do I compile it?
+# With the line of the example. Put in the optimizer and the loss of the statement, and `metrics=["accuracy"]`, a list: Keras picks the kind of accuracy that fits the labels.
+# ## how do I get probabilities?
+# As you get relu: by the name of the activation, in the last `Dense`.
 # ## my function returns None
 # `model.compile(...)` returns nothing. Return the model itself, on a line of its own.
 # ## Why
@@ -383,7 +388,9 @@ print(f"accuracy before training: {model.evaluate(x_test, y_test, verbose=0)[1]:
 predict("00.untrained")
 
 # %% [markdown]
-# Now train. One *epoch* goes once through all training images.
+# On average over all random weights, a network guesses right once in ten. One network alone scatters around that, because its random numbers favour some digits.
+#
+# Now train. `fit` takes 32 images at a time, a batch, and changes the weights after each. One *epoch* goes once through all training images.
 
 # %%
 history = model.fit(x_train, y_train, epochs=10, validation_data=(x_test, y_test), verbose=0)
@@ -410,11 +417,12 @@ for place, index in zip(places, misread):
 plt.show()
 
 # %% [markdown]
-# *What the figures show:* both curves rise fast and then level off. Below them are test images that the network misread. Would you read them rightly?
+# *What the figures show:* both curves rise fast and then level off. At first the test curve may lie above the other: the training accuracy is averaged over an epoch, while the weights still improve. Below them are test images that the network misread. Would you read them rightly?
 #
 # And the gate? It began with every scale at 1, where it changes nothing. Your own measure tells how much it changes the hidden numbers now.
 
 # %%
+# gate.input is the tensor that goes into the gate: this model ends there.
 hidden = keras.Model(model.inputs, gate.input).predict(x_test, verbose=0)
 gated = keras.ops.convert_to_numpy(gate(hidden))
 scale = gate.get_weights()[0]
@@ -436,7 +444,7 @@ print(f"relative change of a test image's hidden numbers: median {np.median(rela
 # | token score | each pair of positions in a sequence | how much does this one read from that one? | 11 |
 
 # %% [markdown] question="which_attention"
-# **Checkpoint.**
+# **Checkpoint.** Your letter, in quotes.
 
 # %%
 checkpoint("00.which_attention", ...)
@@ -453,9 +461,9 @@ checkpoint("00.which_attention", ...)
 #
 # **To read**
 #
-# - He, Zhang, Ren, Sun (2016), *Deep Residual Learning for Image Recognition*, CVPR: residual blocks.
-# - E (2017), *A Proposal on Machine Learning via Dynamical Systems*, Communications in Mathematics and Statistics: networks as differential equations.
-# - Haber, Ruthotto (2017), *Stable architectures for deep neural networks*, Inverse Problems: what makes such networks stable.
+# - He, Zhang, Ren, Sun (2016), *Deep Residual Learning for Image Recognition*, CVPR: residual blocks. Lesson 01 lists their second paper, at ECCV.
+# - W. E (2017), *A Proposal on Machine Learning via Dynamical Systems*, Communications in Mathematics and Statistics: networks as differential equations.
+# - Haber, Ruthotto (2018), *Stable architectures for deep neural networks*, Inverse Problems 34, first posted 2017: what makes such networks stable.
 # - keras.io, the guide *Making new layers and models via subclassing*.
 
 # %% wrong="residual_update" shows="change-not-state" outcome="not yet"
@@ -524,6 +532,10 @@ def relative_change(before, after):
 # %% wrong="relative_change" shows="axes-left-over" outcome="not yet"
 def relative_change(before, after):
     return np.linalg.norm(after - before, axis=1) / np.linalg.norm(before, axis=1)
+
+# %% wrong="relative_change" shows="wrong-axis" outcome="not yet"
+def relative_change(before, after):
+    return np.linalg.norm(after - before, axis=0) / np.linalg.norm(before, axis=0)
 
 # %% wrong="relative_change" shows="divided-by-after" outcome="not yet"
 def relative_change(before, after):
@@ -1060,6 +1072,16 @@ def digits_model(units, gate=None):
 def digits_model(units, gate=None):
     inputs = keras.Input((8, 8, 1))
     x = keras.layers.Dense(units, activation="relu")(keras.layers.Flatten()(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
+
+# %% wrong="digits_model" shows="gate-unused" outcome="not yet"
+def digits_model(units, gate=None):
+    inputs = keras.Input((8, 8, 1))
+    x = keras.layers.Dense(units, activation="relu")(keras.layers.Flatten()(inputs))
+    if gate is not None:
+        gate(x)
     model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model

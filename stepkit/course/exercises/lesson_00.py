@@ -186,7 +186,11 @@ LESSON.question(
         "once in ten.",
         "untrained-is-zero",
     ),
-    b=Option("near 10 %", "Random weights guess, and a guess among ten is right once in ten."),
+    b=Option(
+        "near 10 %",
+        "Random weights guess, and a guess among ten is right once in ten. One network alone "
+        "scatters around that.",
+    ),
     c=Option(
         "50 %, because an answer is right or wrong",
         "Right and wrong are two cases, but they are not equally likely: nine digits of ten are "
@@ -220,7 +224,7 @@ LESSON.question(
         "Keras then calls `build` with the input's shape, and afterwards only `call`.",
     ),
     d=Option(
-        "when `fit` starts",
+        "when training starts",
         "A layer has its weights before any training: calling it once is enough.",
         "weights-in-fit",
     ),
@@ -320,7 +324,7 @@ def _drawn_update(trial: Trial, shape: tuple, dtype: str, step_shape: tuple) -> 
     "relative_change",
     title="How large was the change?",
     points=2,
-    minutes=10,
+    minutes=12,
     difficulty=2,
     importance=5,
     signature="before, after",
@@ -459,7 +463,7 @@ NUMPY_METHOD = (
     "keras_ops_axis",
     title="Standardise along an axis, inside a model",
     points=2,
-    minutes=10,
+    minutes=12,
     difficulty=2,
     importance=4,
     signature="x, axis",
@@ -581,7 +585,7 @@ SLIPS_IN_BUILD = (
     "ScaleLayer",
     title="A layer of your own",
     points=3,
-    minutes=15,
+    minutes=20,
     difficulty=3,
     importance=5,
     kind="layer",
@@ -756,7 +760,7 @@ SLIPS_WITH_LAYERS = (
     "digits_model",
     title="A model for digits",
     points=2,
-    minutes=15,
+    minutes=18,
     difficulty=2,
     importance=4,
     signature="units, gate",
