@@ -976,6 +976,15 @@ def residual_net(depth, width=16, step_size=1.0):
     outputs = keras.layers.Dense(10, activation="softmax", name="head")(x)
     return keras.Model(inputs, outputs)
 
+# %% wrong="residual_net" shows="step-outside" outcome="not yet"
+def residual_net(depth, width=16, step_size=1.0):
+    inputs = keras.Input((64,))
+    x = keras.layers.Dense(width, name="stem")(inputs)
+    for k in range(depth):
+        x = x + step_size * keras.layers.Dense(width, activation="tanh", name=f"block_{k + 1}")(x)
+    outputs = keras.layers.Dense(10, activation="softmax", name="head")(x)
+    return keras.Model(inputs, outputs)
+
 # %% wrong="residual_net" shows="block-count" outcome="not yet"
 def residual_net(depth, width=16, step_size=1.0):
     inputs = keras.Input((64,))

@@ -5,12 +5,16 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
+import traceback
 
 import keras
 import numpy as np
 
 from stepkit.course.exercise import Lesson, Option
+from stepkit.course.outcome import LearnerError
 from stepkit.course.trial import Suspect, Trial
+from stepkit.course.wording import SMALL
 from stepkit.layers import ResidualStep
 from stepkit.ode import Euler, odeint
 
@@ -301,26 +305,50 @@ def euler_step(trial: Trial) -> None:
             _drawn_case(trial, shape, dtype)
 
 
+def _as_f(slope):
+    """The slope under the name that a learner knows, for Python's own complaints about a call."""
+    slope.__name__ = slope.__qualname__ = "f"
+    return slope
+
+
 def _first_case(trial: Trial) -> None:
-    got = trial.call(lambda t, y: -y, 0.0, 1.0, 0.1)
+    asked: list[tuple] = []
+
+    def f(t, y):
+        asked.append((t, y))
+        return -y
+
+    got = trial.call(_as_f(f), 0.0, 1.0, 0.1)
     trial.expect(
         got,
         0.9,
         "From y = 1.0 with slope -1.0 and h = 0.1",
         "a step should land at {want}; yours landed at {got}",
         [
+            *_misread_calls(asked, got),
             Suspect(-0.1, "change-not-state", "That is the change, not the new state."),
             Suspect(0.0, "step-ignored", "That is y + f(t, y): the step size is not used."),
             Suspect(
                 1.1, "sign", "You moved against the slope: y grew where dy/dt is negative."
             ),
+            Suspect(1.0, "time-for-step", "That is y itself. If you multiplied by t: t is the "
+                                          "time, which is 0 here; the step is h."),
         ],
     )  # fmt: skip
 
 
+def _misread_calls(asked: list[tuple], got) -> list[Suspect]:
+    """What the call of f gives away, whatever came back."""
+    if not asked and isinstance(got, int | float) and math.isfinite(got):
+        return [Suspect(got, "slope-unused", "f was not called.")]
+    if asked[:1] == [(1.0, 0.0)]:
+        return [Suspect(got, "arguments-swapped", "f takes t first, then y.")]
+    return []
+
+
 def _step_size_matters(trial: Trial) -> None:
     y, slope = 2.0, float(trial.draw.uniform(0.5, 1.5))
-    short, long = (trial.call(lambda t, y: slope, 0.0, y, h) for h in (0.1, 0.2))
+    short, long = (trial.call(_as_f(lambda t, y: slope), 0.0, y, h) for h in (0.1, 0.2))
     if np.all(np.asarray(short) == np.asarray(long)):
         trial.fail(
             "With h = 0.1 and with h = 0.2 yours lands on the same point: "
@@ -340,13 +368,16 @@ def _drawn_case(trial: Trial, shape: tuple[int, ...], dtype: str) -> None:
         asked.append(float(time))
         return a * state**2 + b * np.sin(time).astype(dtype) + c
 
-    got = trial.call(slope, t, y if shape else y[()], h)
+    got = trial.call(_as_f(slope), t, y if shape else y[()], h)
     if asked and abs(asked[0] - (t + h)) < 1e-12 < abs(h):
         trial.fail(
             f"The slope depends on t here; you asked for it at t + h = {t + h:.3g}, "
             f"but the step starts at t = {t:.3g}.",
             "slope-at-end",
         )
+    against = ("sign", "You moved against the slope.")
+    if h < 0:
+        against = ("step-without-sign", "h is negative here: the step goes back in time.")
     terms = (y, h * a * y * y, h * b * np.sin(t), h * c)
     want = np.sum([np.asarray(term, "float64") for term in terms], axis=0)
     trial.expect(
@@ -354,7 +385,7 @@ def _drawn_case(trial: Trial, shape: tuple[int, ...], dtype: str) -> None:
         want.astype(dtype),
         f"For y of shape {shape} and h = {h:.3g}",
         "the step should give {want}; yours gives {got}",
-        [Suspect(y - (want - y), "sign", "You moved against the slope.")],
+        [Suspect(y - (want - y), *against)],
         scale=float(np.max(np.abs(terms[1]), initial=1.0)),
     )
 
@@ -386,7 +417,7 @@ def _judge_euler_solve(trial: Trial) -> None:
 
 
 def _expect_states(trial: Trial, f, y0, ts, want, case: str) -> None:
-    got = trial.call(f, y0, ts)
+    got = trial.call(_as_f(f), y0, ts)
     if isinstance(got, list | tuple):
         trial.fail(
             f"For {case} the result should be one array; yours is a {type(got).__name__} of "
@@ -394,19 +425,37 @@ def _expect_states(trial: Trial, f, y0, ts, want, case: str) -> None:
             "not-an-array",
         )
     should = "the states should be {want}; yours are {got}"
+    if np.size(want) > SMALL and np.shape(got) == want.shape:
+        should = "one number should be {want}; yours is {got}"
     scale = float(np.max(np.abs(want)))
     want = want.astype(y0.dtype)
-    trial.expect(got, want, f"For {case}", should, _misread_solves(f, y0, ts, want), scale=scale)
+    suspects = _misread_solves(f, y0, ts, want) + _started_elsewhere(f, got, ts, want)
+    trial.expect(got, want, f"For {case}", should, suspects, scale=scale)
+
+
+def _started_elsewhere(f, got, ts, want) -> list[Suspect]:
+    """Right steps from a first row that is not y0, such as a row of zeros."""
+    try:
+        rows = np.asarray(got, "float64")
+    except Exception:  # not numbers, which `expect` says
+        return []
+    if rows.shape != want.shape:
+        return []
+    path = [rows[0]]
+    for t, h in zip(ts, np.diff(ts), strict=False):
+        path.append(path[-1] + h * f(t, path[-1]))
+    return [Suspect(path, "start-unused", "y0 is not used as the first state.")]
 
 
 def _misread_solves(f, y0, ts, want) -> list[Suspect]:
     steps, start = np.diff(ts), y0.astype("float64")
-    first, late, from_start, forward = ([start] for _ in range(4))
+    first, late, from_start, forward, backward = ([start] for _ in range(5))
     for k, (t, h) in enumerate(zip(ts, steps, strict=False)):
         first.append(first[-1] + steps[0] * f(t, first[-1]))
         late.append(late[-1] + h * f(ts[k + 1], late[-1]))
         from_start.append(start + h * f(t, start))
         forward.append(forward[-1] + abs(h) * f(t, forward[-1]))
+        backward.append(backward[-1] - h * f(t, backward[-1]))
     beyond = want[-1] + steps[-1] * f(ts[-1], want[-1])
     return [
         Suspect(want[1:], "initial-state-missing", "The state at ts[0], which is y0, is missing."),
@@ -419,6 +468,9 @@ def _misread_solves(f, y0, ts, want) -> list[Suspect]:
         Suspect(late, "slope-at-end", "You asked for the slope at the end of each step in time."),
         Suspect(from_start, "always-from-y0", "Each step should begin where the last one ended."),
         Suspect(forward, "step-without-sign", "Where ts decreases, the steps are negative."),
+        Suspect(backward, "sign", "Your steps go the wrong way in time: each leads from ts[k] to "
+                                  "ts[k + 1]."),
+        Suspect(np.moveaxis(want, 0, -1), "time-last", "Time should be the first axis."),
     ]  # fmt: skip
 
 
@@ -430,7 +482,7 @@ def _decay(trial: Trial, ts: np.ndarray, case: str) -> None:
 def _growing_with_time(trial: Trial, shape: tuple[int, ...], direction: int) -> None:
     """The field (a + bt) y: the state is y0 times a product of 1 + h(a + bt)."""
     draw = trial.draw
-    count = int(draw.integers(3, 8))
+    count = int(draw.integers(4, 8))  # never 3: an array with time last must look different
     ts = draw.uniform(-1, 1) + direction * np.cumsum(draw.uniform(0.1, 0.5, count))
     y0, a, b = draw.normal(size=(3, *shape))
     factors = [np.ones(shape)]
@@ -478,7 +530,7 @@ def _logistic(trial: Trial, dtype: str) -> None:
     "convergence_order",
     title="How fast does the error fall?",
     points=2,
-    minutes=10,
+    minutes=12,
     difficulty=2,
     importance=4,
     signature="step_sizes, errors",
@@ -486,7 +538,7 @@ def _logistic(trial: Trial, dtype: str) -> None:
 )
 def _judge_convergence_order(trial: Trial) -> None:
     """The slope of least squares as a weighted mean of the slopes between all pairs of points."""
-    _order_of(trial, np.array([0.1, 0.05, 0.025]), np.array([0.08, 0.02, 0.005]))
+    _order_of(trial, np.array([0.1, 0.05, 0.025]), np.array([0.8, 0.2, 0.05]))
     for count in (2, 3, 6):
         h = trial.draw.permutation(2.0 ** -np.arange(1, count + 1)) * trial.draw.uniform(0.5, 1)
         exact = trial.draw.uniform(0.1, 10) * h ** trial.draw.uniform(0.5, 5)
@@ -505,21 +557,36 @@ def _order_of(trial: Trial, h: np.ndarray, errors: np.ndarray) -> None:
     zeros = int(np.sum(errors == 0))
     case = f"For {len(h)} pairs" + (f", of which {zeros} has the error 0," if zeros else "")
     if len(h) == 3 and np.isclose(h[0], 0.1):
-        case = "For step sizes [0.1, 0.05, 0.025] and errors [0.08, 0.02, 0.005]"
+        case = "For step sizes [0.1, 0.05, 0.025] and errors [0.8, 0.2, 0.05]"
     if zeros and np.size(got) == 1 and np.isin(str(np.ravel(got)[0]), ("nan", "inf", "-inf")):
         trial.fail(
             f"{case} the order should be {want:.4g}; yours is {got}. The error 0 has no "
             f"logarithm: leave that pair out.",
             "zero-error",
         )
+    scale = max(abs(b) for _, b in points)
+    _expect_nothing_added(trial, got, want, case, scale)
     trial.expect(
         got,
         want,
         case,
         "the order should be {want}; yours is {got}",
         _misread_orders(h, errors, points, want),
-        scale=max(abs(b) for _, b in points),
+        scale=scale,
     )
+
+
+def _expect_nothing_added(trial: Trial, got, want: float, case: str, scale: float) -> None:
+    """A tiny number that is added to errors far above it shows in late digits only."""
+    if not isinstance(got, float):  # np.float64 is one, too
+        return
+    gap = abs(float(got) - want)
+    if 256 * np.finfo(float).eps * max(abs(want), scale) < gap < 1e-4:
+        trial.fail(
+            f"{case} yours differs from {want:.4g} in the late digits. Was something added to the "
+            f"errors? It bends the line: leave out pairs with error 0 instead.",
+            "zero-error",
+        )
 
 
 def _slope(points: list[tuple[float, float]]) -> float:
@@ -559,12 +626,20 @@ def _misread_orders(h, errors, points, want: float) -> list[Suspect]:
     for whole in (fit, fit[::-1]):
         why = "Those are slope and offset of the line; the order is the slope alone."
         suspects.append(Suspect(whole, "whole-fit", why))
-    for tiny in (1e-16, 1e-15, 1e-12, 1e-10, 1e-8, 1e-6, float(np.finfo(float).eps)):
-        for filled in (np.maximum(errors, tiny), errors + tiny):
-            value = _slope(list(zip(np.log(h), np.log(filled), strict=True)))
-            why = "You add a tiny number, and it bends the line: leave out pairs with error 0."
-            suspects.append(Suspect(value, "zero-error", why))
+    for base in (1.0, math.log(10), math.log(2)):
+        why = "That is the offset of the line; the order is its slope."
+        suspects.append(Suspect(fit[1] / base, "offset-for-slope", why))
+    for value in _bent_orders(h, errors):
+        why = "You add a tiny number, and it bends the line: leave out pairs with error 0."
+        suspects.append(Suspect(value, "zero-error", why))
     return suspects
+
+
+def _bent_orders(h, errors) -> list[float]:
+    """The orders after a tiny number was added to the errors, or put in the place of a zero."""
+    sizes = (1e-16, 1e-15, 1e-12, 1e-10, 1e-9, 1e-8, 1e-6, float(np.finfo(float).eps))
+    filled = [fill for tiny in sizes for fill in (np.maximum(errors, tiny), errors + tiny)]
+    return [_slope(list(zip(np.log(h), np.log(each), strict=True))) for each in filled]
 
 
 # 4. ResidualStep
@@ -574,7 +649,7 @@ def _misread_orders(h, errors, points, want: float) -> list[Suspect]:
     "ResidualStep",
     title="The step as a layer",
     points=3,
-    minutes=15,
+    minutes=18,
     difficulty=3,
     importance=5,
     kind="layer",
@@ -685,6 +760,7 @@ def _step_from_config(trial: Trial) -> None:
     layer = trial.run(lambda: trial.answer(residual, step_size=h, name="block_7"), asked)
     config = trial.run(layer.get_config, asked)
     _expect_config(trial, config, asked)
+    _expect_serialized(trial, layer, config, asked)
     asked = "from_config(get_config())"
     copied = trial.run(lambda: type(layer).from_config(config), asked)
     trial.run(lambda: copied.build((None, 3)), f"build of {asked}")
@@ -712,7 +788,8 @@ def _step_from_config(trial: Trial) -> None:
 def _expect_config(trial: Trial, config, asked: str) -> None:
     if not isinstance(config, dict):
         kind = "no-return" if config is None else "wrong-type"
-        trial.fail(f"{asked} should return a dictionary; yours returned {config!r:.60}.", kind)
+        what = "None. Is there a `return`?" if config is None else f"{config!r:.60}."
+        trial.fail(f"{asked} should return a dictionary; yours returned {what}", kind)
     for key, why in (
         ("step_size", "an argument of yours"),
         ("residual", "an argument of yours"),
@@ -730,6 +807,21 @@ def _expect_config(trial: Trial, config, asked: str) -> None:
         )
 
 
+def _expect_serialized(trial: Trial, layer, config: dict, asked: str) -> None:
+    """If `from_config` can make no layer of it, the entry is wrong, and not what fails later."""
+    entry = config["residual"]
+    if isinstance(entry, dict) and "class_name" in entry:
+        return
+    try:
+        trial.run(lambda: type(layer).from_config(config).build((None, 3)), "from_config")
+    except LearnerError:
+        trial.fail(
+            f"{asked} has the entry residual = {entry!r:.40} (a {type(entry).__name__}). "
+            f"`residual` must be what serialize_keras_object returns.",
+            "config-not-serialized",
+        )
+
+
 # 5. residual_net
 
 
@@ -737,7 +829,7 @@ def _expect_config(trial: Trial, config, asked: str) -> None:
     "residual_net",
     title="A network of Euler steps",
     points=3,
-    minutes=10,
+    minutes=12,
     difficulty=3,
     importance=5,
     signature="depth, width, step_size",
@@ -754,7 +846,7 @@ def _judge_residual_net(trial: Trial) -> None:
 def _net_of(trial: Trial, depth: int, *others: float) -> None:
     width, h = others or (16, 1.0)
     asked = f"residual_net({', '.join(f'{each:.3g}' for each in (depth, *others))})"
-    model = trial.run(lambda: trial.answer(depth, *others), asked)
+    model = _made(trial, lambda: trial.answer(depth, *others), asked)
     _expect_model(trial, model, asked)
     _expect_layers(trial, model, depth, asked)
     _expect_count(trial, model, depth, width, asked)
@@ -774,6 +866,51 @@ def _net_of(trial: Trial, depth: int, *others: float) -> None:
         _misread_nets(x, weights, h),
         scale=1.0,
     )
+    _expect_blocks(trial, layers[1:-1], weights, x, h)
+
+
+def _made(trial: Trial, make, asked: str):
+    """The learner's network; of some exceptions we know the reason better than Keras does."""
+    try:
+        return trial.run(make, asked)
+    except LearnerError as error:
+        said = str(error.original)
+        if "residual" in said and "KerasTensor" in said:
+            trial.fail(
+                f"In {asked} the residual is a tensor, not a layer. Give ResidualStep the layer "
+                f"Dense(width), then call the block on x.",
+                "tensor-for-layer",
+            )
+        if re.search(r"Cannot convert '?64'? to a shape", said):
+            trial.fail(
+                f"In {asked} keras.Input was given the number 64; a shape is a tuple. A tuple of "
+                f"one needs a comma: (64,).",
+                "tuple-without-comma",
+            )
+        raise
+
+
+def _expect_blocks(trial: Trial, blocks: list, weights: list, x, h: float) -> None:
+    """Each layer named block_k, called on a state, gives the next one: not its slope."""
+    (first, bias), *inner, _ = weights
+    y = np.einsum("ni,io->no", x.astype("float64"), first) + bias
+    for block, (kernel, shift) in zip(blocks, inner, strict=True):
+        slope, name = np.tanh(np.einsum("ni,io->no", y, kernel) + shift), block.name
+        following = y + h * slope
+        why = (
+            f"{name} computes only the change; the step must be inside the layer named {name}: "
+            f"use ResidualStep."
+        )
+        state = y.astype("float32")
+        trial.expect(
+            trial.run(lambda layer=block, state=state: layer(state), f"{name} on a state"),
+            following.astype("float32"),
+            f"The network is right, but the layer {name} alone, called on a state,",
+            "should give {want}, the next state; yours gives {got}",
+            [Suspect(slope, "step-outside", why), Suspect(h * slope, "step-outside", why)],
+            scale=float(np.abs(y).max()),
+        )
+        y = following
 
 
 def _net_names(depth: int) -> list[str]:
@@ -808,9 +945,20 @@ def _expect_layers(trial: Trial, model, depth: int, asked: str) -> None:
     said = ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")
     blocks = sum(name.startswith("block_") for name in names)
     sentence = f"{asked} should have the layers {', '.join(wanted)}; yours has {said}."
+    if _is_loose(names, depth):
+        trial.fail(
+            f"{sentence} Hand each result on: a block whose result nothing uses is no part of the "
+            f"model.",
+            "not-chained",
+        )
     if blocks != depth and (blocks or not depth):
         trial.fail(f"{sentence} It should have {depth} blocks.", "block-count")
     trial.fail(f"{sentence} hidden_states will look for these names.", "layer-names")
+
+
+def _is_loose(names: list[str], depth: int) -> bool:
+    """Whether stem and head are there, and of the blocks none, or the last alone."""
+    return depth > 0 and names in (["stem", "head"], ["stem", f"block_{depth}", "head"])
 
 
 def _expect_count(trial: Trial, model, depth: int, width: int, asked: str) -> None:
@@ -874,17 +1022,21 @@ def _misread_nets(x, weights, h) -> list[Suspect]:
     ]  # fmt: skip
     suspects = [Suspect(_forward(x, weights, h, **how), name, why) for how, name, why in said]
     ignored = Suspect(_forward(x, weights, 1.0), "step-ignored", "step_size is not passed on.")
-    return [ignored, *suspects]
+    why = "step_size is already the step of each block."
+    divided = Suspect(_forward(x, weights, h / max(len(weights) - 2, 1)), "step-divided", why)
+    return [ignored, divided, *suspects]
 
 
 # 6. hidden_states
+
+SYMBOLIC = "`layer.output` is symbolic, a plan without numbers; call the layer on `x`."
 
 
 @LESSON.exercise(
     "hidden_states",
     title="The trajectory of a sample",
     points=2,
-    minutes=10,
+    minutes=13,
     difficulty=3,
     importance=5,
     signature="model, x",
@@ -913,7 +1065,7 @@ def _states_of(trial: Trial, depth: int, width: int, samples: int) -> None:
     want = np.array(states[1:])
     blocks = "1 block" if depth == 1 else f"{depth} blocks"
     case = f"For {blocks}, width {width} and {samples} samples"
-    got = trial.run(lambda: trial.answer(model, x), f"hidden_states(model, x): {case[4:]}")
+    got = _followed(trial, lambda: trial.answer(model, x), case)
     _expect_one_array(trial, got, case, want.shape)
     trial.expect(
         got,
@@ -925,10 +1077,32 @@ def _states_of(trial: Trial, depth: int, width: int, samples: int) -> None:
     )
 
 
+def _followed(trial: Trial, follow, case: str):
+    """The learner's states; of some exceptions we know the reason better than Keras does."""
+    try:
+        return trial.run(follow, f"hidden_states(model, x): {case[4:]}")
+    except LearnerError as error:
+        if "KerasTensor is symbolic" in str(error.original):
+            trial.fail(
+                f"{case} your code asked a tensor for its numbers. {SYMBOLIC}", "symbolic-output"
+            )
+        frames = [frame for frame, _ in traceback.walk_tb(error.original.__traceback__)]
+        if any(isinstance(each.f_locals.get("self"), keras.layers.InputLayer) for each in frames):
+            trial.fail(
+                f"{case} your code called an InputLayer. The first entry of model.layers is an "
+                f"InputLayer, which computes nothing: leave it out.",
+                "input-layer",
+            )
+        raise
+
+
 def _expect_one_array(trial: Trial, got, case: str, shape: tuple[int, ...]) -> None:
     if got is None or isinstance(got, np.ndarray):
         return
     what = type(got).__name__
+    parts = got if isinstance(got, list | tuple) else [got]
+    if any(isinstance(part, keras.KerasTensor) for part in parts):
+        trial.fail(f"{case} yours returned tensors without numbers. {SYMBOLIC}", "symbolic-output")
     if isinstance(got, list | tuple):
         what += f" of {len(got)}"
     trial.fail(
@@ -942,7 +1116,17 @@ def _misread_states(model, x, want: np.ndarray, depth: int) -> list[Suspect]:
         Suspect(np.swapaxes(want, 0, 1), "samples-first", "The depth should be the first axis."),
         Suspect(want[-1], "last-only", "Those are the last states alone."),
     ]
+    if not depth:
+        why = (
+            "The first axis is missing: there is one state, so it has length 1. A model with one "
+            "output returns one array, not a list of one."
+        )
+        suspects[1] = Suspect(want[-1], "first-axis-missing", why)
     if depth:
+        added = [want[0]]
+        for k in range(1, depth + 1):
+            kernel, bias = model.get_layer(f"block_{k}").get_weights()
+            added.append(added[-1] + np.einsum("ni,io->no", added[-1], kernel) + bias)
         suspects += [
             Suspect(want[1:], "first-state-missing",
                     "The state before the first block, which comes out of the stem, is missing."),
@@ -952,6 +1136,8 @@ def _misread_states(model, x, want: np.ndarray, depth: int) -> list[Suspect]:
                     "names that begin with block_."),
             Suspect(np.diff(want, axis=0), "change-not-state",
                     "Those are the changes, not the states."),
+            Suspect(added, "state-added",
+                    "A block returns the new state; you add it to the old one."),
         ]  # fmt: skip
     if depth > 9:
         order = sorted(range(1, depth + 1), key=str)
