@@ -27,7 +27,7 @@ from stepkit.datasets import digits
 # Euler's method trusts the slope at the start of a step. Heun's looks ahead: it takes Euler's step as a trial, asks for the slope there, goes back, and steps with the mean of both slopes.
 #
 # $$k_1 = f(t,\; y), \qquad k_2 = f(t + h,\; y + h\,k_1), \qquad y_\text{next} = y + h\left(\tfrac12 k_1 + \tfrac12 k_2\right)$$
-#
+
 # %% [markdown] exercise="heun_step"
 # Write one step of Heun's method: from the state `y` at time `t` to the state at time `t + h`.
 #
@@ -60,8 +60,6 @@ check("02.heun_step")
 # The trial state is thrown away; only its slope is kept. If the slope changes evenly during the step, the mean of the slopes at both ends is the mean over the whole step.
 
 # %% [markdown]
-# ### Any number of looks
-#
 # Each slope $k_i$ is a *stage*. An explicit Runge-Kutta method does the same with $s$ stages:
 #
 # $$k_i = f\Big(t + c_i h,\;\; y + h \sum_{j<i} a_{ij} k_j\Big), \qquad y_\text{next} = y + h \sum_{i=1}^{s} b_i k_i$$
@@ -371,8 +369,8 @@ Block = use("02.ODEBlock")
 euler = use("01.euler_step")
 
 
-def rk4(f, t, y, h):  # your step and your tableau; they work on tensors, too
-    return one_step(*classical, f, t, y, h)  # if not: ode.RK4().step(f, t, y, h)
+def rk4(f, t, y, h):  # your step, your tableau; tensors come in now, in place of arrays
+    return one_step(*classical, f, t, y, h)  # fails? then ode.RK4().step(f, t, y, h)
 
 
 def make_field():  # two layers, one after the other
