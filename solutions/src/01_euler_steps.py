@@ -14,6 +14,9 @@
 # You need lesson 00: the check loop, and a Keras layer with `build`, `call` and `get_config`. Differential equations begin here. Plan 90 minutes.
 
 # %%
+import time
+from fractions import Fraction
+
 import keras
 import matplotlib.pyplot as plt
 import numpy as np
@@ -70,9 +73,9 @@ print("one step of length 2.5 lands at", step(lambda t, y: -y, 0.0, 1.0, 2.5))
 predict("01.overshoot")
 
 # %% [markdown]
-# Now put a residual block (He et al. 2016) beside it: block number `k` makes `x + f_k(x)` of its input `x`. The state is `x`, the time is the number of the block, the slope is what the block computes. E (2017) and Haber and Ruthotto (2017) read residual networks in this way.
+# Now put a residual block (He et al., CVPR 2016) beside it: block number `k` makes `x + f_k(x)` of its input `x`. The state is `x`, the time is the number of the block, the slope is what the block computes. W. E (2017) and E. Haber and L. Ruthotto (2017) read residual networks in this way.
 #
-# The paper behind this course goes on from there. Figure 1 of Huang et al. (ICCV 2023) writes a block as `f(x)` times 1, a constant step size, and a block with attention as `f(x)` times the attention: a step size that adapts. Lessons 07 and 08 build those.
+# One of the four papers behind this course goes on from there. Figure 1 of Huang et al. (ICCV 2023) writes a block as `f(x)` times 1, a constant step size, and a block with attention as `f(x)` times the attention: a step size that adapts. Lessons 07 and 08 build those.
 
 # %% [markdown] question="which_step"
 # **Checkpoint.**
@@ -88,7 +91,7 @@ checkpoint("01.which_step", ...)
 # %% [markdown] exercise="euler_solve"
 # Start from `y0` at time `ts[0]` and take one Euler step per interval of `ts`. Return the states at *all* times, the first one included, as one array with time along its first axis: shape `(len(ts), *y0.shape)`.
 #
-# The times may be unevenly spaced, and they may decrease: then the steps go back in time. You may use `euler_step`; while this is checked, it is a correct one. About four lines.
+# The times may be unevenly spaced, and they may decrease: then the steps go back in time. You may use `euler_step`. The check uses a correct one, even if yours is wrong. About four lines.
 
 # %% answer="euler_solve"
 def euler_solve(f, y0, ts):
@@ -149,7 +152,7 @@ plt.show()
 predict("01.halving")
 
 # %% [markdown]
-# *What the figure shows:* both Euler paths run below the curve while it climbs and above it at the end. At t = 2 the path with 20 steps is about half as far from the curve as the one with 10.
+# *What the figure shows:* both Euler paths run below the curve for most of its climb and above it at the end. At t = 2 the path with 20 steps is about half as far from the curve as the one with 10.
 #
 # Your step also drives the library's solver. `ode.odeint` takes any function `step(f, t, y, h)`:
 
@@ -229,12 +232,13 @@ for h, line in ((0.05, "o-"), (0.15, "s--"), (0.25, "^-.")):
     plt.plot(ts, solve(lambda t, y: -10 * y, np.array(1.0), ts), line, label=f"h = {h}")
 plt.xlabel("time t")
 plt.ylabel("state y")
+plt.ylim(-4, 4)  # the third path leaves the figure
 plt.legend()
 plt.show()
 predict("01.too_long")
 
 # %% [markdown]
-# *What the figure shows:* for h = 0.05 the states fall to 0. For h = 0.15 they jump across 0 and come to rest. For h = 0.25 each jump is longer than the one before.
+# *What the figure shows:* for h = 0.05 the states fall to 0. For h = 0.15 they jump across 0 and come to rest. For h = 0.25 each jump is longer than the one before, until the path leaves the figure.
 #
 # The exact solution does nothing but fall. So the third path is no property of the ODE: the step is too long for it. Lesson 03 says how long is too long.
 
@@ -243,12 +247,12 @@ predict("01.too_long")
 #
 # In a network the slope is a sub-layer, and `h` is a setting. There is no `t`: each block has a field of its own. The layer gets the sub-layer as an argument, as in `ResidualStep(keras.layers.Dense(3), step_size=0.5)`.
 #
-# Two things are new. Weights belong to the sub-layer, so `build` passes the shape on to `residual.build`. And a file cannot hold a layer, only words: `keras.saving.serialize_keras_object(layer)` turns a layer into a dictionary, and `from_config`, which is given, turns it back.
+# Two things are new. Weights belong to the sub-layer, so `build` passes the shape on to `residual.build`. And a configuration must be text that a file can hold, so a layer cannot stand in it: `keras.saving.serialize_keras_object(layer)` turns a layer into a dictionary of names and numbers, and `from_config`, which is given, turns it back.
 
 # %% [markdown] exercise="ResidualStep"
 # Write `build`, `call` and `get_config`. The layer returns `y` plus `step_size` times the residual at `y`.
 #
-# `build` must create the weights of the sub-layer. `get_config` returns what `super().get_config()` returns, and both arguments; the sub-layer as words. The batch size may be unknown, `step_size` may be 0 or negative, and the dtype is kept. Three methods, one to six lines each.
+# `build` must create the weights of the sub-layer. `get_config` returns what `super().get_config()` returns, and both arguments; the sub-layer as such a dictionary. The batch size may be unknown, and `step_size` may be 0 or negative. Three methods, one to six lines each.
 
 # %% answer="ResidualStep"
 class ResidualStep(keras.layers.Layer):
@@ -285,6 +289,7 @@ class ResidualStep(keras.layers.Layer):
     @classmethod
     def from_config(cls, config):
         residual = keras.saving.deserialize_keras_object(config["residual"])
+        # the same configuration, with a layer in place of its dictionary
         return cls(**{**config, "residual": residual})
 
 
@@ -297,18 +302,19 @@ check("01.ResidualStep")
 # ## what goes into `call`?
 # Your line from Exercise 1.1, with `self.residual` as the slope and `self.step_size` as the step.
 # ## what goes into `get_config`?
-# A dictionary with everything from `super().get_config()`, and two entries named as the arguments of `__init__`.
+# A dictionary with everything from `super().get_config()`, and two entries named as the arguments of `__init__`. Which of the two entries needs `serialize_keras_object`?
 # ## Why
 # Keras finds the weights of a sub-layer that is an attribute. `build` makes them at a known moment, so that they can be loaded from a file. With `step_size=1.0` this is the residual block; with 0 it is the identity.
 
 # %% [markdown] question="four_steps"
-# Take the field `tanh(yK)` with a fixed matrix `K`. **Predict before you run.**
+# Take the field `tanh(yK)` with a fixed matrix `K`, and start at time 0. Look at the state at time 1. **Predict before you run.**
 
 # %%
 predict("01.four_steps", ...)
 
 # %%
 K, start = np.array([[-0.5, 2.0], [-2.0, -0.5]]), np.array([[1.0, 0.5]])
+# a very accurate method, from lesson 02, stands for the exact solution
 exact = ode.odeint(lambda t, y: np.tanh(y @ K), start, [0, 1], solver="rk4", step_size=0.01).ys[-1]
 Step, kernel = use("01.ResidualStep"), keras.initializers.Constant(K)
 for blocks in (1, 4, 16):
@@ -331,7 +337,7 @@ predict("01.four_steps")
 # %% [markdown] exercise="residual_net"
 # Return a Keras model, not compiled: input `(64,)`; a Dense stem with `width` units and no activation; `depth` blocks; a Dense head with 10 units and softmax.
 #
-# Each block is a `ResidualStep` with the given step size around a Dense layer of its own, with `width` units and tanh. Name the layers `"stem"`, `"block_1"`, `"block_2"` and so on, and `"head"`: later code finds them by name. With `depth=0` the head follows the stem. You may use `ResidualStep`; while this is checked, it is a correct one. About seven lines.
+# Each block is a `ResidualStep` with the given step size around a Dense layer of its own, with `width` units and tanh. Name the layers `"stem"`, `"block_1"`, `"block_2"` and so on, and `"head"`: later code finds them by name. With `depth=0` the head follows the stem. You may use `ResidualStep`. The check uses a correct one, even if yours is wrong. About seven lines.
 
 # %% answer="residual_net"
 def residual_net(depth, width=16, step_size=1.0):
@@ -367,7 +373,7 @@ check("01.residual_net")
 # Stem and head change the size of the state, so they cannot be steps. Between them the state keeps its shape, and only there one can speak of a path.
 
 # %% [markdown]
-# On all clean digits almost any network is nearly perfect. So we take 300 training images, and add noise to all. The next two cells train three networks.
+# On all clean digits almost any network is nearly perfect. So we take 300 training images, and add noise to all. The next two cells train three networks; that takes about half a minute. `Adam` is the rule that changes the weights, `3e-3` how far at a time (the learning rate), and `batch_size` the number of images behind each change.
 
 # %%
 (x, y), (x_test, y_test) = datasets.digits(test_fraction=0.5, flat=True)
@@ -378,7 +384,7 @@ x_test = x_test + rng.normal(0, 0.25, x_test.shape) - 0.5
 
 # %%
 make_net = use("01.residual_net")
-nets = {}
+nets, began = {}, time.perf_counter()
 for depth, h in ((4, 1.0), (16, 1.0), (16, 1 / 16)):
     keras.utils.set_random_seed(0)
     net = nets[depth, h] = make_net(depth, step_size=h)
@@ -386,7 +392,8 @@ for depth, h in ((4, 1.0), (16, 1.0), (16, 1 / 16)):
     net.compile(keras.optimizers.Adam(3e-3), loss, metrics=["accuracy"])
     net.fit(x, y, epochs=30, batch_size=64, verbose=0)
     train, test = (net.evaluate(*data, verbose=0)[1] for data in ((x, y), (x_test, y_test)))
-    print(f"{depth:2d} blocks, step {h:.4g}: training {train:.1%}, test {test:.1%}")
+    print(f"{depth:2d} blocks, step {Fraction(h)}: training {train:.1%}, test {test:.1%}")
+print(f"{time.perf_counter() - began:.0f} seconds")
 
 # %% [markdown] exercise="hidden_states"
 # Return the path of each sample through a network: the state before the first block (what the stem gives) and the state after each block. One NumPy array of shape `(depth + 1, samples, width)`.
@@ -415,13 +422,13 @@ check("01.hidden_states")
 
 # %% [markdown] help="hidden_states"
 # ## how do I find the blocks?
-# `model.layers` lists the layers from input to output, and each has a `name`. `model.get_layer("stem")` gives one layer.
+# `model.layers` lists the layers from input to output, and each has a `name`. The first entry is an `InputLayer`, which computes nothing. `model.get_layer("stem")` gives one layer.
 # ## how do I get a state?
 # A layer can be called on an array: `layer(x)`. The state after a block is that block, called on the state before it. It is the loop of `euler_solve`.
 # ## how do I get one NumPy array?
 # `keras.ops.stack` puts tensors of one shape together along a new first axis, and `keras.ops.convert_to_numpy` makes an array of a tensor.
 # ## Why
-# The forward pass of a chain is a solver loop, so its states are a trajectory. A second model with all these outputs does the same.
+# Computing a chain's output is a solver loop, so its states are a trajectory. A second model with all these outputs does the same.
 
 # %% [markdown]
 # The state has 16 numbers, so we draw its two *principal components*: the two directions in which all these states differ most. *Straightness* is the distance from first to last state over the length of the path. It is 1 for a straight path.
@@ -441,28 +448,32 @@ for (depth, h), ax in zip(nets, axes, strict=True):
     plots.hidden_trajectories(states[:, shown], y_test[shown], ax=ax)
     moves = np.linalg.norm(np.diff(states, axis=0), axis=-1)
     change = np.median(moves / np.linalg.norm(states[:-1], axis=-1))
+    length = np.median(moves.sum(axis=0))
     straight = np.median(np.linalg.norm(states[-1] - states[0], axis=-1) / moves.sum(axis=0))
-    ax.set_title(f"{depth} blocks, step {h:.4g}: straightness {straight:.2f}")
-    print(f"{depth:2d} blocks, step {h:.4g}: relative change per block {change:.2f}")
+    ax.set_title(f"{depth} blocks, step {Fraction(h)}: straightness {straight:.2f}")
+    print(
+        f"{depth:2d} blocks, step {Fraction(h)}: path length {length:.1f}, "
+        f"relative change per block {change:.2f}"
+    )
 plt.show()
 predict("01.straighter")
 
 # %% [markdown]
-# *What the figure shows:* with 4 blocks and step size 1 the paths bend, with 16 blocks and step size 1 they are zigzags that cross each other. With 16 blocks and step size 1/16 they are nearly straight and fan out, each digit to a side of its own. Mind the axes: at step size 1 the paths are many times longer.
+# *What the figure shows:* each line is one image's path, with a marker at its end. Only with 16 blocks and step size 1 are the paths crooked: zigzags that cross each other. With 4 blocks and step size 1, and with 16 and 1/16, they are about equally straight in this run. Their lengths differ, as the cell prints: the axes of the panels have different ranges.
 #
-# One run proves little. The script `experiments/hidden_trajectories.py` repeats it with other splits, noise and weights. The ranges are those of {{hidden_trajectories.seeds}} seeds, after the last epoch:
+# One run proves little. The script `experiments/hidden_trajectories.py` repeats it with other splits, noise and weights. The ranges are those of {{hidden_trajectories.seeds}} seeds, after training:
 #
-# | network | test accuracy | straightness | relative change per block |
+# | network | test accuracy | straightness | path length |
 # |---|---|---|---|
 # | no blocks | {{hidden_trajectories.no_blocks.depth_0.accuracy.min|.0%}} to {{hidden_trajectories.no_blocks.depth_0.accuracy.max|.0%}} | | |
-# | 4 blocks, step 1 | {{hidden_trajectories.step_1.depth_4.accuracy.min|.0%}} to {{hidden_trajectories.step_1.depth_4.accuracy.max|.0%}} | {{hidden_trajectories.step_1.depth_4.straightness.min|.2f}} to {{hidden_trajectories.step_1.depth_4.straightness.max|.2f}} | {{hidden_trajectories.step_1.depth_4.relative_change.min|.2f}} to {{hidden_trajectories.step_1.depth_4.relative_change.max|.2f}} |
-# | 16 blocks, step 1 | {{hidden_trajectories.step_1.depth_16.accuracy.min|.0%}} to {{hidden_trajectories.step_1.depth_16.accuracy.max|.0%}} | {{hidden_trajectories.step_1.depth_16.straightness.min|.2f}} to {{hidden_trajectories.step_1.depth_16.straightness.max|.2f}} | {{hidden_trajectories.step_1.depth_16.relative_change.min|.2f}} to {{hidden_trajectories.step_1.depth_16.relative_change.max|.2f}} |
-# | 4 blocks, step 1/4 | {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_4.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_4.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_4.relative_change.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_4.relative_change.max|.2f}} |
-# | 16 blocks, step 1/16 | {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_16.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_16.relative_change.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.relative_change.max|.2f}} |
+# | 4 blocks, step 1 | {{hidden_trajectories.step_1.depth_4.accuracy.min|.0%}} to {{hidden_trajectories.step_1.depth_4.accuracy.max|.0%}} | {{hidden_trajectories.step_1.depth_4.straightness.min|.2f}} to {{hidden_trajectories.step_1.depth_4.straightness.max|.2f}} | {{hidden_trajectories.step_1.depth_4.path_length.min|.1f}} to {{hidden_trajectories.step_1.depth_4.path_length.max|.1f}} |
+# | 16 blocks, step 1 | {{hidden_trajectories.step_1.depth_16.accuracy.min|.0%}} to {{hidden_trajectories.step_1.depth_16.accuracy.max|.0%}} | {{hidden_trajectories.step_1.depth_16.straightness.min|.2f}} to {{hidden_trajectories.step_1.depth_16.straightness.max|.2f}} | {{hidden_trajectories.step_1.depth_16.path_length.min|.1f}} to {{hidden_trajectories.step_1.depth_16.path_length.max|.1f}} |
+# | 4 blocks, step 1/4 | {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_4.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_4.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_4.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_4.path_length.min|.1f}} to {{hidden_trajectories.step_1_over_depth.depth_4.path_length.max|.1f}} |
+# | 16 blocks, step 1/16 | {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.min|.0%}} to {{hidden_trajectories.step_1_over_depth.depth_16.accuracy.max|.0%}} | {{hidden_trajectories.step_1_over_depth.depth_16.straightness.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.straightness.max|.2f}} | {{hidden_trajectories.step_1_over_depth.depth_16.path_length.min|.1f}} to {{hidden_trajectories.step_1_over_depth.depth_16.path_length.max|.1f}} |
 #
-# - With step size 1 the deeper network is worse on test images, though it fits the training images. With step size 1/depth, depth hardly matters. As a fraction of 1, the gap at 16 blocks is {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.mean|.2f}} on average; so many seeds would show one of {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.detectable|.2f}} in 4 of 5 repetitions.
+# - With step size 1 the deeper network is worse on test images, though it fits the training images. With step size 1/depth, depth hardly matters. The gap at 16 blocks is {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.mean|.2f}} on average, as a fraction of 1. With {{hidden_trajectories.seeds}} seeds we would notice a gap of {{hidden_trajectories.differences.depth_16_small_step_minus_step_1.detectable|.2f}} four times in five.
 # - Moves of equal length in 16 unrelated directions would have a straightness of about 1/√16 = 0.25. Step size 1 comes close to that. So does step size 1/16 *before* training: {{hidden_trajectories.step_1_over_depth.depth_16.straightness_before_training.min|.2f}} to {{hidden_trajectories.step_1_over_depth.depth_16.straightness_before_training.max|.2f}}. There training straightens the paths; with 16 steps of size 1 it hardly does.
-# - The best networks with blocks are no better than the one without: with 16 blocks and step 1/16 the difference is {{hidden_trajectories.differences.depth_16_small_step_minus_no_blocks.min|.2f}} to {{hidden_trajectories.differences.depth_16_small_step_minus_no_blocks.max|.2f}}. This task shows what steps do to states, not that depth helps.
+# - The best networks with blocks are no better than the one without. This task shows what steps do to states, not that depth helps.
 
 # %% [markdown]
 # ## 6. Where the likeness ends
@@ -471,7 +482,7 @@ predict("01.straighter")
 #
 # **A step that is resolved?** If a block is a step along its field, two steps of half the size should lead almost to the same place. With step size 1/16, {{hidden_trajectories.step_1_over_depth.depth_16.same_label_with_half_steps.min|.1%}} to {{hidden_trajectories.step_1_over_depth.depth_16.same_label_with_half_steps.max|.1%}} of the test images keep their label when every block is split so. With step size 1 it is {{hidden_trajectories.step_1.depth_16.same_label_with_half_steps.min|.0%}} to {{hidden_trajectories.step_1.depth_16.same_label_with_half_steps.max|.0%}}.
 #
-# **A ReLU after the addition.** The first ResNets, and many since, compute `relu(x + f(x))`. Then the state does not move by `f(x)`, and the block is not exactly an Euler step. He et al. (2016) took this last ReLU away.
+# **A ReLU after the addition.** The first ResNets, and many since, compute `relu(x + f(x))`. Then the state does not move by `f(x)`, and the block is not exactly an Euler step: from `x = 1` with `f(x) = -3` it moves by -1, to 0. He et al. (ECCV 2016) took this last ReLU away.
 #
 # **Blocks that change the shape.** Stem, head, and blocks that halve an image are no steps.
 
@@ -481,25 +492,19 @@ predict("01.straighter")
 # %%
 checkpoint("01.when_ode", ...)
 
-# %% [markdown] question="post_activation"
-# **Checkpoint.**
-
-# %%
-checkpoint("01.post_activation", ...)
-
 # %% [markdown]
 # ## Summary
 #
 # - Euler's method adds step size times slope. Its order is 1: half the step, half the error.
 # - A step can be too long: then the states grow where the exact solution falls.
 # - A residual block is an Euler step of size 1, along a field of its own.
-# - In our small networks, step size 1 made long, crooked paths, and 1/depth made short ones that training straightened.
+# - In our small networks, 16 steps of size 1 made long, crooked paths, and 1/depth made short ones that training straightened.
 #
 # **Still open.** Did straighter paths cause the better accuracy? This experiment cannot tell: a step of 1/16 also makes the total time 16 times shorter. Are there better steps (lesson 02)? How long is too long (03)? Who should choose the step: a solver (04), or attention (07, 08)?
 #
 # **To read**
 #
-# - K. He et al., *Identity Mappings in Deep Residual Networks*, ECCV 2016.
+# - K. He et al., *Deep Residual Learning for Image Recognition*, CVPR 2016, and *Identity Mappings in Deep Residual Networks*, ECCV 2016.
 # - W. E, *A Proposal on Machine Learning via Dynamical Systems*, Commun. Math. Stat. 5 (2017).
 # - E. Haber, L. Ruthotto, *Stable Architectures for Deep Neural Networks*, Inverse Problems 34 (2018), first posted in 2017.
 # - Z. Huang et al., *Understanding Self-attention Mechanism via Dynamical System Perspective*, ICCV 2023.

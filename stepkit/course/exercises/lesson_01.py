@@ -95,8 +95,8 @@ LESSON.question(
     ),
     b=Option(
         "the learning rate",
-        "The learning rate scales changes of weights, in training. The step size scales a "
-        "change of the state, in each forward pass.",
+        "The learning rate scales how far training changes the weights. The step size scales "
+        "how far a block changes the state, with the weights as they are.",
         "step-is-learning-rate",
     ),
     c=Option(
@@ -214,22 +214,23 @@ LESSON.question(
     right="a",
     a=Option(
         "step size 1",
-        "Long steps in sixteen unrelated directions: much of one block's move is undone later.",
+        "Sixteen long steps in directions that are hardly related do not add up to one long way.",
     ),
     b=Option(
         "step size 1/16, because small steps wander",
-        "The small steps made the straighter path in these trainings: each block moves the "
+        "The small steps made the less crooked path in these trainings: each block moves the "
         "state by a few hundredths of its size.",
         "small-steps-wander",
     ),
     c=Option(
         "both alike: depth decides",
-        "The depth was the same, and the paths were not. Compare the two straightness numbers.",
+        "The depth was the same, and the paths were not: the lower straightness is the more "
+        "crooked path.",
         "depth-decides",
     ),
     d=Option(
-        "neither: residual connections make paths straight",
-        "The connection adds a change; it does not choose the direction of the change.",
+        "neither: adding the input keeps paths from being crooked",
+        "The block adds a change; that does not choose the direction of the change.",
         "skip-makes-straight",
     ),
 )  # fmt: skip
@@ -239,8 +240,8 @@ LESSON.question(
     "When is a residual network exactly Euler's method for one ODE `dx/dt = f(x)`?",
     right="b",
     a=Option(
-        "always: that is what skip connections do",
-        "Each block has a field of its own. A skip connection makes a step; it does not make "
+        "always: that is what adding the input (a skip connection) does",
+        "Each block has a field of its own. Adding the input makes a step; it does not make "
         "the steps belong together.",
         "skip-makes-ode",
     ),
@@ -255,32 +256,11 @@ LESSON.question(
     ),
     d=Option(
         "if it is trained with a small learning rate",
-        "That changes how the weights are found, not what a forward pass computes.",
+        "The learning rate is how far training changes the weights at a time: how they are "
+        "found, not what the blocks then compute.",
         "step-is-learning-rate",
     ),
 )
-
-LESSON.question(
-    "post_activation",
-    "A block computes `relu(x + f(x))`. For `x = 1` and `f(x) = -3`, how far does the state move?",
-    right="c",
-    a=Option(
-        "by -3, that is f(x)",
-        "x + f(x) is -2, and the ReLU makes it 0. The state moves from 1 to 0.",
-        "relu-forgotten",
-    ),
-    b=Option(
-        "by 0, because the ReLU blocks it",
-        "The ReLU sets the new state to 0; the state was 1 before.",
-        "state-not-change",
-    ),
-    c=Option("by -1", "relu(-2) is 0, and 0 - 1 is -1. The move is not f(x)."),
-    d=Option(
-        "by -2",
-        "-2 is x + f(x) before the ReLU: a state, not a move.",
-        "state-not-change",
-    ),
-)  # fmt: skip
 
 
 # 1. euler_step
