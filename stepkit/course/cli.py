@@ -32,6 +32,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Trouble as trouble:
         print(f"course: {trouble}", file=sys.stderr)
         return 2
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").partition(".")[0] == "stepkit":
+            raise
+        print(
+            f"course: this command needs {missing.name}, which is not installed here. It is for "
+            f"those who write lessons: `make test` installs it.",
+            file=sys.stderr,
+        )
+        return 2
     except KeyboardInterrupt:
         print("course: stopped.", file=sys.stderr)
         return 130

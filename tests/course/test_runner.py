@@ -1,5 +1,8 @@
 """`course check` gives a notebook the outcomes that its learner sees."""
 
+import subprocess
+import sys
+
 import pytest
 
 from stepkit.course import runner
@@ -59,3 +62,13 @@ def test_help_names_every_command(word, capsys):
         main(["--help"])
     assert ended.value.code == 0
     assert f"course {word}" in capsys.readouterr().out
+
+
+def test_a_command_of_authors_says_what_is_missing(tmp_path):
+    code = (
+        "import sys; sys.modules['jupytext'] = None\n"
+        "from stepkit.course.cli import main; sys.exit(main(['build']))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "needs jupytext" in done.stderr
