@@ -128,3 +128,21 @@ def test_the_version_in_the_first_cell_is_the_installed_one():
         first_code = next(c for c in notebook["cells"] if c["cell_type"] == "code")
         assert f'version="{__version__}"' in "".join(first_code["source"])
         assert Path(notebook["cells"][0]["source"][0]).name.startswith("# Lesson")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_every_code_cell_has_a_measured_time(name):
+    seconds = json.loads(TREE.times.read_text(encoding="utf-8"))["seconds"]
+    for cell in LESSONS[name]["cells"]:
+        if cell["cell_type"] == "code":
+            assert cell["id"] in seconds, "run: python -m benchmarks.cell_times " + name[:2]
+            noted = "".join(cell["source"]).startswith("# takes about")
+            assert noted == (seconds[cell["id"]] >= 2)
+
+
+def test_the_executed_lesson_in_docs_is_the_lesson():
+    page = (TREE.root / "docs" / "lesson_01" / "README.md").read_text(encoding="utf-8")
+    notebook = json.loads(MADE[TREE.root / "solutions" / "01_euler_steps.ipynb"])
+    for cell in notebook["cells"][1:]:
+        for line in "".join(cell["source"]).splitlines():
+            assert line.rstrip() in page, "run: python docs/render_lesson.py 01"
