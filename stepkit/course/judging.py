@@ -49,7 +49,7 @@ def judge(
     exercise = catalogue.exercise(exercise_id)
     answer = answers.find(exercise, namespace)
     seconds = limit or exercise.limit
-    say = functools.partial(print, file=sys.stdout, flush=True)  # where `_quiet` does not reach
+    say = functools.partial(print, file=sys.stdout, flush=True)  # where `quiet` does not reach
     try:
         if answer is answers.MISSING:
             return _not_attempted(
@@ -63,7 +63,7 @@ def judge(
                 f"{exercise.name} is stepkit's own. Write yours: that is the exercise.",
             )
         needs = exercise.needs if with_helpers else ()
-        with _quiet(), answers.helpers_in_place(needs, namespace):
+        with quiet(), answers.helpers_in_place(needs, namespace):
             run_with_limit(lambda: _try(exercise, answer, seed), seconds, say)
     except NotYet as verdict:
         return Outcome(exercise.id, Kind.NOT_YET, str(verdict), verdict.misconception)
@@ -90,7 +90,7 @@ def _try(exercise: Exercise, answer: Any, seed: int | None) -> None:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Prints, warnings and floating-point complaints of the answer cost nothing."""
     filtering = keras.config.is_traceback_filtering_enabled()
     keras.config.disable_traceback_filtering()  # else Keras rewrites the learner's exceptions

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
 import linecache
 import time
-import warnings
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import keras
-import numpy as np
 
 from stepkit.course import catalogue
-from stepkit.course.judging import judge
+from stepkit.course.judging import judge, quiet
 from stepkit.course.limits import TimeLimit, run_with_limit
 from stepkit.course.verification import equality
 from stepkit.course.verification.material import Material
@@ -113,20 +108,6 @@ def execute(source: str, namespace: dict[str, Any], name: str) -> None:
     lines = source.splitlines(keepends=True)
     linecache.cache[name] = (len(source), None, lines, name)
     exec(compile(source, name, "exec"), namespace)
-
-
-@contextlib.contextmanager
-def quiet() -> Iterator[None]:
-    """What answers print and warn about is not what is asked here."""
-    sink = io.StringIO()
-    with (
-        contextlib.redirect_stdout(sink),
-        contextlib.redirect_stderr(sink),
-        warnings.catch_warnings(),
-        np.errstate(all="ignore"),
-    ):
-        warnings.simplefilter("ignore")
-        yield
 
 
 def _nothing(_: str) -> None:
