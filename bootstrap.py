@@ -881,6 +881,7 @@ def announce(process, folder, work, old):
 def open_lab(arguments):
     """Run JupyterLab on the folder work/ until it is stopped."""
     work = copy_lessons()
+    quiet_pages()
     environ = lab_environ()
     python = str(venv_program("python"))
     root_user = hasattr(os, "geteuid") and os.geteuid() == 0
@@ -897,6 +898,15 @@ def open_lab(arguments):
     say(f"\nJupyterLab has ended. Your work is in {work}, every notebook as it was last saved.")
     if code and not asked:
         raise Stop(f"JupyterLab ended by itself with exit code {code}: the lines above say why.")
+
+
+def quiet_pages():
+    """Switch off what JupyterLab asks a newcomer before the lesson: whether it may show news."""
+    page = VENV / "etc" / "jupyter" / "labconfig" / "page_config.json"
+    if not page.exists():
+        page.parent.mkdir(parents=True, exist_ok=True)
+        off = {"disabledExtensions": {"@jupyterlab/apputils-extension:announcements": True}}
+        page.write_text(json.dumps(off) + "\n", encoding="utf-8")
 
 
 def wait_through_interrupts(process):
