@@ -22,7 +22,7 @@ from stepkit.course.exercise import Exercise
 from stepkit.course.limits import TimeLimit, run_with_limit
 from stepkit.course.outcome import Kind, LearnerError, NotYet, Outcome
 from stepkit.course.trial import Trial
-from stepkit.course.wording import one_line
+from stepkit.course.wording import message_of, one_line
 
 
 def judge(
@@ -93,6 +93,7 @@ def _try(exercise: Exercise, answer: Any, seed: int | None) -> None:
 def quiet() -> Iterator[None]:
     """Prints, warnings and floating-point complaints of the answer cost nothing."""
     filtering = keras.config.is_traceback_filtering_enabled()
+    floatx, policy = keras.config.floatx(), keras.config.dtype_policy()
     keras.config.disable_traceback_filtering()  # else Keras rewrites the learner's exceptions
     sink = io.StringIO()
     try:
@@ -107,6 +108,8 @@ def quiet() -> Iterator[None]:
     finally:
         if filtering:
             keras.config.enable_traceback_filtering()
+        keras.config.set_floatx(floatx)  # an answer may have set them
+        keras.config.set_dtype_policy(policy)
 
 
 def _not_attempted(exercise: Exercise, message: str) -> Outcome:
@@ -159,7 +162,9 @@ def _numpy_on_tensor(original: BaseException, lines: list[str]) -> str | None:
     """For NumPy used on tensors in a compiled model: the replacement in `keras.ops`."""
     traced = ("symbolic", "KerasTensor", "TracerArray", "Tracer", "requires grad")
     used = re.search(r"\bnp\.(\w+)", "\n".join(lines))
-    if not used or not any(word in str(original) + type(original).__name__ for word in traced):
+    if not used or not any(
+        word in message_of(original) + type(original).__name__ for word in traced
+    ):
         return None
     if hasattr(keras.ops, used[1]) and used[1] not in ("array", "asarray"):
         return f"NumPy cannot work on a model's tensors: write keras.ops.{used[1]} there."

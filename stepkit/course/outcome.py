@@ -64,7 +64,7 @@ class LearnerError(Exception):
     """Raised when the learner's own code raised; `original` is their exception."""
 
     def __init__(self, original: BaseException, asked: str):
-        super().__init__(str(original))
+        super().__init__(asked)
         self.original = original
         self.asked = asked
 

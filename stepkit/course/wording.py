@@ -60,9 +60,17 @@ def _argument(value: Any) -> str:
     return "f" if callable(value) else show(value)
 
 
+def message_of(error: BaseException) -> str:
+    """An exception's message; one that cannot tell its own has none."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def one_line(error: BaseException, width: int = 240) -> str:
     """Type and first line of an exception's message."""
-    said = re.sub(r"\{\{function_node [^}]*\}\} ?", "", str(error))  # TensorFlow's own bookkeeping
+    said = re.sub(r"\{\{function_node [^}]*\}\} ?", "", message_of(error))  # by TensorFlow
     text = next((line.strip() for line in said.splitlines() if line.strip()), "")
     text = text if len(text) <= width else text[: width - 4] + " ..."
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

@@ -129,6 +129,27 @@ def test_outcome_and_words(case, capsys):
     assert printed.out == printed.err == ""
 
 
+def test_what_an_answer_sets_in_keras_does_not_outlive_the_check():
+    import keras
+
+    before = keras.config.floatx(), keras.config.dtype_policy().name
+    setting = (
+        "    keras.config.set_floatx('float64')\n    keras.config.set_dtype_policy('float16')\n"
+    )
+    judge("01.euler_step", namespace_of(RIGHT.replace(":\n", ":\n" + setting, 1)))
+    assert (keras.config.floatx(), keras.config.dtype_policy().name) == before
+
+
+def test_an_exception_that_cannot_tell_its_message_is_theirs():
+    source = (
+        "class Odd(Exception):\n    def __str__(self):\n        raise RuntimeError('no')\n"
+        "def euler_step(f, t, y, h):\n    raise Odd\n"
+    )
+    outcome = judge("01.euler_step", namespace_of(source))
+    assert outcome.kind is Kind.CRASHED
+    assert "Odd" in str(outcome)
+
+
 def test_the_right_answer_is_correct_on_fresh_draws():
     outcomes = {judge("01.euler_step", namespace_of(RIGHT)).kind for _ in range(20)}
     assert outcomes == {Kind.CORRECT}
