@@ -290,8 +290,6 @@ def clean_environ():
         PYTHONIOENCODING="utf-8",
         PYTHONNOUSERSITE="1",
     )
-    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's messages are not for learners
-    environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
     environ["PATH"] = (
         str(venv_program("python").parent) + os.pathsep + environ.get("PATH", os.defpath)
     )
@@ -732,6 +730,8 @@ def copy_lessons():
 def lab_environ():
     """Variables for JupyterLab: quiet TensorFlow, this environment's kernel before any other."""
     environ = clean_environ()
+    environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # TensorFlow's messages are not for learners
+    environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")  # without it TensorFlow says so, each time
     environ.setdefault("KERAS_BACKEND", "tensorflow")
     environ.setdefault("JUPYTER_TOKEN", secrets.token_hex(16))
     environ["JUPYTER_PREFER_ENV_PATH"] = "1"
