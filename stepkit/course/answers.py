@@ -29,7 +29,7 @@ def is_from_stepkit(exercise: Exercise, answer: Any) -> bool:
     if answer is _unwrapped(exercise.reference) and exercise.kind != "value":
         return True
     if inspect.isclass(answer):
-        return _adds_nothing_to_stepkit(answer)
+        return any(_is_ours(base) for base in answer.__mro__)
     if isinstance(answer, types.FunctionType):
         return _is_ours(answer) or _only_calls_reference(exercise, answer)
     return exercise.kind == "function" and _is_ours(type(answer))
@@ -93,14 +93,6 @@ def _unwrapped(answer: Any) -> Any:
 
 def _is_ours(thing: Any) -> bool:
     return str(getattr(thing, "__module__", "")).partition(".")[0] == "stepkit"
-
-
-def _adds_nothing_to_stepkit(cls: type) -> bool:
-    if _is_ours(cls):
-        return True
-    inherits = any(_is_ours(base) for base in cls.__mro__[1:])
-    own = [key for key, value in vars(cls).items() if isinstance(value, types.FunctionType)]
-    return inherits and not own
 
 
 def _only_calls_reference(exercise: Exercise, function: types.FunctionType) -> bool:

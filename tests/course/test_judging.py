@@ -65,6 +65,16 @@ CASES = {
         Kind.NOT_YET,
         "infinite value",
     ),
+    "half precision hides an error": (
+        "def euler_step(f, t, y, h):\n    return np.float16(y + 0.9 * h * f(t, y))",
+        Kind.NOT_YET,
+        "",
+    ),
+    "complex": (
+        "def euler_step(f, t, y, h):\n    return y + h * f(t, y) + 0j",
+        Kind.NOT_YET,
+        "should be real",
+    ),
     "mutated input": (
         "def euler_step(f, t, y, h):\n    y += h * f(t, y)\n    return y",
         Kind.NOT_YET,
@@ -127,6 +137,14 @@ def test_outcome_and_words(case, capsys):
     assert len(str(outcome).splitlines()) <= LINES
     printed = capsys.readouterr()
     assert printed.out == printed.err == ""
+
+
+def test_a_subclass_of_the_librarys_layer_is_not_yours():
+    source = (
+        "from stepkit.layers import ResidualStep as Theirs\nclass ResidualStep(Theirs):\n"
+        "    def call(self, y):\n        return super().call(y)\n"
+    )
+    assert judge("01.ResidualStep", namespace_of(source)).kind is Kind.NOT_ATTEMPTED
 
 
 def test_what_an_answer_sets_in_keras_does_not_outlive_the_check():
