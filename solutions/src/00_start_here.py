@@ -495,6 +495,12 @@ def residual_update(x, change, step):
 def residual_update(x, change, step):
     return x + float(step) * change
 
+# %% wrong="residual_update" shows="integer-result" outcome="not yet"
+def residual_update(x, change, step):
+    new = np.empty_like(x)
+    new[...] = x + step * change
+    return new
+
 # %% wrong="residual_update" shows="no-return" outcome="not yet"
 def residual_update(x, change, step):
     x = x + step * change
@@ -592,6 +598,20 @@ def relative_change(before, after):
     size = np.linalg.norm(before.reshape(n, -1), axis=1)
     return np.where(size == 0, 0.0, change / size)
 
+# %% wrong="relative_change" shows="size-guarded" outcome="not yet"
+def relative_change(before, after):
+    axes = tuple(range(1, np.ndim(before)))
+    change = np.sqrt(np.sum((after - before) ** 2, axis=axes))
+    size = np.sqrt(np.sum(before ** 2, axis=axes))
+    return np.where(size == 0, np.where(change == 0, 0, np.inf), change / (size + 1e-8))
+
+# %% wrong="relative_change" shows="not-an-array" outcome="not yet"
+def relative_change(before, after):
+    def size(sample):
+        return np.sqrt(np.sum(sample**2))
+
+    return [size(a - b) / size(b) if np.any(a - b) else 0.0 for b, a in zip(before, after)]
+
 # %% wrong="relative_change" shows="mutates-input" outcome="not yet"
 def relative_change(before, after):
     n = len(before)
@@ -618,7 +638,7 @@ def relative_change(before, after):
             ratios.append(np.inf)
         else:
             ratios.append(change / size)
-    return ratios
+    return np.array(ratios)
 
 # %% variant="relative_change" style="root mean squares over all axes but the first"
 def relative_change(before, after):
@@ -1134,6 +1154,17 @@ def digits_model(units, gate=None):
     if gate is not None:
         x = gate(x)
     return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
+
+# %% wrong="digits_model" shows="shared-weights" outcome="not yet"
+ends = {units: keras.layers.Dense(10, activation="softmax") for units in range(40)}
+
+def digits_model(units, gate=None):
+    inputs = keras.Input((8, 8, 1))
+    hidden = keras.layers.Dense(units, activation="relu")(keras.layers.Flatten()(inputs))
+    hidden = hidden if gate is None else gate(hidden)
+    model = keras.Model(inputs, ends[units](hidden))
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model
 
 # %% wrong="digits_model" shows="no-return" outcome="not yet"
 def digits_model(units, gate=None):

@@ -531,6 +531,16 @@ def euler_step(f, t, y, h):
     y += h * f(t, y)
     return y
 
+# %% wrong="euler_step" shows="integer-result" outcome="not yet"
+def euler_step(f, t, y, h):
+    return np.asarray(y + h * f(t, y), dtype=np.asarray(y).dtype)
+
+# %% wrong="euler_step" shows="mutates-slope" outcome="not yet"
+def euler_step(f, t, y, h):
+    change = f(t, y)
+    change *= h
+    return y + change
+
 # %% wrong="euler_step" shows="scalar-only" outcome="crashed"
 def euler_step(f, t, y, h):
     return float(y + h * f(t, y))
@@ -596,6 +606,14 @@ def euler_solve(f, y0, ts):
         y0 += h * f(t, y0)
         states.append(y0.copy())
     return np.array(states)
+
+# %% wrong="euler_solve" shows="integer-result" outcome="not yet"
+def euler_solve(f, y0, ts):
+    ys = np.zeros((len(ts), *np.shape(y0)), dtype=np.asarray(y0).dtype)
+    ys[0] = y0
+    for k, h in enumerate(np.diff(ts)):
+        ys[k + 1] = euler_step(f, ts[k], ys[k], h)
+    return ys
 
 # %% wrong="euler_solve" shows="last-only" outcome="not yet"
 def euler_solve(f, y0, ts):

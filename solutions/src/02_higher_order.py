@@ -693,6 +693,16 @@ def rk_step(A, b, c, f, t, y, h):
         k.append(f(t + c[i] * h, yi))
     return y + h * sum(w * slope for w, slope in zip(b, k))
 
+# %% wrong="rk_step" shows="mutates-slope" outcome="not yet"
+def rk_step(A, b, c, f, t, y, h):
+    changes = []
+    for row, node in zip(A, c):
+        state = y + sum(weight * change for weight, change in zip(row, changes))
+        change = f(t + node * h, state)
+        change *= h
+        changes.append(change)
+    return y + sum(weight * change for weight, change in zip(b, changes))
+
 # %% wrong="rk_step" shows="scalar-only" outcome="crashed"
 def rk_step(A, b, c, f, t, y, h):
     k = np.zeros(len(b))
@@ -773,6 +783,21 @@ def order_conditions(A, b, c):
                    b @ c**3 - 1 / 4, b @ (c * (A @ c)) - 1 / 8, b @ A @ c**2 - 1 / 12,
                    b @ A @ A @ c - 1 / 24]
     return sum(abs(each) < 1e-8 for each in differences)
+
+# %% wrong="order_conditions" shows="tolerance-too-wide" outcome="not yet"
+def order_conditions(A, b, c):
+    groups = [
+        [b.sum() - 1],
+        [b @ c - 1 / 2],
+        [b @ c**2 - 1 / 3, b @ A @ c - 1 / 6],
+        [b @ c**3 - 1 / 4, (b * c) @ A @ c - 1 / 8, b @ A @ c**2 - 1 / 12, b @ A @ A @ c - 1 / 24],
+    ]
+    order = 0
+    for errors in groups:
+        if max(abs(error) for error in errors) > 1e-3:
+            break
+        order += 1
+    return order
 
 # %% wrong="order_conditions" shows="exact-equality" outcome="not yet"
 def order_conditions(A, b, c):

@@ -74,15 +74,17 @@ def _expect_arguments(exercise: Exercise, answer: Any) -> None:
     wanted = exercise.arguments
     try:
         signature = inspect.signature(answer)
+    except (TypeError, ValueError):  # built-in functions without a signature
+        return
+    try:
         signature.bind(*wanted)
     except TypeError:
-        theirs = ", ".join(signature.parameters)
+        bare = [each.replace(annotation=each.empty) for each in signature.parameters.values()]
         raise NotYet(
-            f"{exercise.name} should take ({', '.join(wanted)}); yours takes ({theirs}).",
+            f"{exercise.name} should take ({', '.join(wanted)}); yours takes "
+            f"{inspect.Signature(bare)}.",
             "wrong-arguments",
         ) from None
-    except ValueError:  # built-in functions without a signature
-        return
 
 
 def _unwrapped(answer: Any) -> Any:
@@ -98,12 +100,13 @@ def _is_ours(thing: Any) -> bool:
 def _only_calls_reference(exercise: Exercise, function: types.FunctionType) -> bool:
     """Whether the function's own code names the library object that it should replace."""
     wanted = _unwrapped(exercise.reference)
-    names = set(_names_in(function.__code__))
-    values = [_unwrapped(function.__globals__[n]) for n in names if n in function.__globals__]
+    names, known = set(_names_in(function.__code__)), function.__globals__
+    values = [_unwrapped(known[name]) for name in names if name in known]
     if any(value is wanted for value in values):
         return True
     from_library = any(_is_ours(value) or _is_our_module(value) for value in values)
-    return from_library and getattr(wanted, "__name__", None) in names
+    attributes = names - set(known)  # a name of the learner's own is no attribute of the library
+    return from_library and getattr(wanted, "__name__", None) in attributes
 
 
 def _is_our_module(value: Any) -> bool:

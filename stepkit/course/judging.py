@@ -135,21 +135,27 @@ def _after_their_error(exercise: Exercise, error: LearnerError, namespace: dict)
     return Outcome(exercise.id, Kind.CRASHED, "\n".join(lines))
 
 
-def _frames_of(error: BaseException | None) -> Iterator[tuple[types.FrameType, int]]:
+def _chain(error: BaseException | None) -> list[BaseException]:
+    """An exception, what caused it, and so on; `raise e from e` does not go round for ever."""
+    chain: list[BaseException] = []
+    while error is not None and not any(error is each for each in chain):
+        chain.append(error)
+        error = error.__cause__ or error.__context__
+    return chain
+
+
+def _frames_of(error: BaseException) -> Iterator[tuple[types.FrameType, int]]:
     """Frames of an exception, those of the exceptions that caused it first."""
-    if error is not None:
-        yield from _frames_of(error.__cause__ or error.__context__)
-        yield from traceback.walk_tb(error.__traceback__)
+    for each in reversed(_chain(error)):
+        yield from traceback.walk_tb(each.__traceback__)
 
 
 def _is_stub(original: BaseException, frames: list, theirs: list) -> bool:
     """Whether the learner's own frame raised `NotImplementedError`, perhaps inside Keras."""
-    chain = original
-    while chain is not None:
-        last = list(traceback.walk_tb(chain.__traceback__))[-1:]
-        if isinstance(chain, NotImplementedError) and last and last[0] in theirs:
+    for each in _chain(original):
+        last = list(traceback.walk_tb(each.__traceback__))[-1:]
+        if isinstance(each, NotImplementedError) and last and last[0] in theirs:
             return True
-        chain = chain.__cause__ or chain.__context__
     return False
 
 

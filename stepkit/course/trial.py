@@ -15,6 +15,7 @@ from stepkit.course.outcome import LearnerError, NotYet
 from stepkit.course.wording import SMALL, call_in_words, first_difference, show, show_both
 
 ROUNDING = 256  # units of the last place that a differently ordered computation may lose
+INTEGERS = "The result was cut down to whole numbers, because whole numbers came in."
 SHOULD = "the result should be {want}; yours is {got}"
 
 
@@ -41,6 +42,7 @@ class Trial:
         self.answer, self.draw = answer, draw
         self._name, self._arguments = name, arguments
         self.changed: str | None = None
+        self._last: Any = None
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Call the answer on copies of the arguments; their exceptions become `LearnerError`."""
@@ -50,6 +52,7 @@ class Trial:
         for index, (before, after) in enumerate(zip(args, given, strict=True)):
             if self.changed is None and not _same(before, after):
                 self.changed = self._argument_name(index)
+        self._expect_an_array_of_its_own(result, given)
         return result
 
     def run(self, action: Callable[[], Any], asked: str) -> Any:
@@ -92,7 +95,14 @@ class Trial:
             tolerance: relative tolerance; from the dtype if not given.
             scale: size of the numbers that went into the result, where they may cancel.
         """
-        got, want = _as_array(got, case), np.asarray(want)
+        want = np.asarray(want)
+        if isinstance(got, list | tuple) and want.ndim:
+            self.fail(
+                f"{case} the result should be an array; yours is a {type(got).__name__} of "
+                f"{len(got)}. np.array(...) makes an array of it.",
+                "not-an-array",
+            )
+        got = _as_array(got, case)
         if got.dtype.kind == "c" and want.dtype.kind != "c":
             self.fail(f"{case} the result should be real; yours is complex.", "wrong-dtype")
         close = _closeness(got, want, tolerance, scale)
@@ -113,6 +123,20 @@ class Trial:
             self.fail(f"{sentence} Somewhere in your computation arises {kind}.", "not-finite")
         return self.fail(sentence)
 
+    def expect_of_whole_numbers(
+        self, ask: Callable[[], Any], want: Any, case: str, should: str = SHOULD
+    ) -> None:
+        """As `expect`, where whole numbers go in and fractions should come out.
+
+        An exception is let pass: TensorFlow and NumPy's `+=` refuse to mix the two, and say so.
+        """
+        try:
+            got = ask()
+        except LearnerError:
+            return
+        cut = [Suspect(rule(want), "integer-result", INTEGERS) for rule in (np.trunc, np.floor)]
+        self.expect(got, want, case, should, cut)
+
     def _expect_dtype(self, got: np.ndarray, dtype: str | None, case: str) -> None:
         if dtype is not None and got.dtype.name != np.dtype(dtype).name:
             self.fail(
@@ -120,6 +144,26 @@ class Trial:
                 f"it should be {dtype}.",
                 "wrong-dtype",
             )
+
+    def _expect_an_array_of_its_own(self, result: Any, given: tuple) -> None:
+        """A result that shares its memory with another array changes when that one does."""
+        if not isinstance(result, np.ndarray):
+            return
+        for index, arg in enumerate(given):
+            if isinstance(arg, np.ndarray) and np.may_share_memory(result, arg):
+                name = self._argument_name(index)
+                self.fail(
+                    f"The result should be a new array; yours is the array {name} that came in, "
+                    f"or a part of it, so that a change of one is a change of both.",
+                    "mutates-input" if self.changed == name else "result-shared",
+                )
+        if isinstance(self._last, np.ndarray) and np.may_share_memory(result, self._last):
+            self.fail(
+                "Each call should return a new array; yours hands out the same one again and "
+                "again, so that earlier results change.",
+                "result-shared",
+            )
+        self._last = result
 
     def _argument_name(self, index: int) -> str:
         names = self._arguments or tuple(inspect.signature(self.answer).parameters)

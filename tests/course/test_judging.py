@@ -47,6 +47,41 @@ CASES = {
         Kind.NOT_YET,
         "should take (f, t, y, h); yours takes (f, y, h)",
     ),
+    "keywords only": (
+        "def euler_step(*, f, t, y, h):\n    return y + h * f(t, y)",
+        Kind.NOT_YET,
+        "should take (f, t, y, h); yours takes (*, f, t, y, h)",
+    ),
+    "a step of their own beside a room of stepkit's": (
+        "from stepkit import plots\ndef step(y, h, k):\n    return y + h * k\n"
+        "def euler_step(f, t, y, h):\n    if h == 99:\n        plots.convergence([h], [h])\n"
+        "    return step(y, h, f(t, y))",
+        Kind.CORRECT,
+        "",
+    ),
+    "whole numbers stay whole": (
+        "def euler_step(f, t, y, h):\n    new = np.zeros_like(y)\n"
+        "    new[...] = y + h * f(t, y)\n    return new",
+        Kind.NOT_YET,
+        "was cut down to whole numbers",
+    ),
+    "one array for all results": (
+        "kept = {}\ndef euler_step(f, t, y, h):\n    z = y + h * f(t, y)\n"
+        "    if not np.ndim(z):\n        return z\n"
+        "    kept.setdefault(z.shape, np.zeros(z.shape))[...] = z\n    return kept[z.shape]",
+        Kind.NOT_YET,
+        "hands out the same one again",
+    ),
+    "the array of f is used up": (
+        "def euler_step(f, t, y, h):\n    k = f(t, y)\n    k *= h\n    return y + k",
+        Kind.NOT_YET,
+        "belongs to f and should be as it was",
+    ),
+    "raised from itself": (
+        "def euler_step(f, t, y, h):\n    e = ValueError('round')\n    raise e from e",
+        Kind.CRASHED,
+        "ValueError: round",
+    ),
     "no return": (
         "def euler_step(f, t, y, h):\n    y + h * f(t, y)",
         Kind.NOT_YET,
@@ -122,8 +157,8 @@ CASES = {
     "list instead of array": (
         "def euler_step(f, t, y, h):\n    return (y + h * f(t, y)).tolist() if np.ndim(y) else "
         "y + h * f(t, y)",
-        Kind.CORRECT,
-        "",
+        Kind.NOT_YET,
+        "should be an array; yours is a list of 2. np.array(...) makes an array of it.",
     ),
 }
 

@@ -29,7 +29,7 @@ def test_steps_on_the_trees_tell_the_order_of_every_method(solver):
                                              for i in range(n)])  # fmt: skip
 def test_a_drawn_tableau_breaks_one_condition_only(size, place):
     draw = np.random.default_rng(size)
-    a, b, _ = lesson_02._nearly_order_four(draw, size, place)
+    a, b, _ = lesson_02._nearly_order_four(draw, size, place, 0.1)
     holds = lesson_02._measured(a, b)
     broken = [(p, i) for p, row in holds.items() for i, good in enumerate(row) if not good]
     assert broken == [(size, place)]

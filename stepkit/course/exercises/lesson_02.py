@@ -15,6 +15,7 @@ from keras import ops
 from stepkit import layers, ode
 from stepkit._backend import vjp
 from stepkit.course.exercise import Lesson, Option
+from stepkit.course.exercises.lesson_01 import slope_left_alone
 from stepkit.course.outcome import LearnerError
 from stepkit.course.trial import Suspect, Trial
 from stepkit.ode.order_conditions import order_of
@@ -252,6 +253,8 @@ def _judge_heun_step(trial: Trial) -> None:
     """By hand; then the trapezoidal rule for slopes of t alone, a Taylor sum for linear ones."""
     _once_by_hand(trial)
     _slope_of_time(trial)
+    _from_whole_numbers(trial)
+    slope_left_alone(trial, lambda f, y: trial.call(f, 0.5, y, 0.25))
     for shape in ((), (3,), (4, 2), (2, 3, 2, 1)):
         _trapezoid(trial, shape)
         _taylor_of_two(trial, shape)
@@ -291,6 +294,16 @@ def _once_by_hand(trial: Trial) -> None:
             Suspect(1.32, "sign", "You moved with the wrong sign."),
         ],
     )  # fmt: skip
+
+
+def _from_whole_numbers(trial: Trial, *tableau: np.ndarray) -> None:
+    """A step of Heun's method, or of what its tableau is given to."""
+    trial.expect_of_whole_numbers(
+        lambda: trial.call(*tableau, lambda t, y: -1.0 * y, 0.0, np.array([1, 2]), 0.5),
+        np.array([0.625, 1.25]),
+        "From y = [1, 2], whole numbers, with slope -y and h = 0.5 by Heun's method",
+        "a step should land at {want}; yours landed at {got}",
+    )
 
 
 def _slope_of_time(trial: Trial) -> None:
@@ -405,7 +418,9 @@ def _judge_rk_step(trial: Trial) -> None:
     _stage_times(trial)
     _with_three_stages(trial)
     _with_a_full_row(trial)
-    for stages, shape in ((1, ()), (2, (3,)), (3, (4, 2)), (4, (2, 3, 2, 1))):
+    _from_whole_numbers(trial, *_arrays(HEUN))
+    slope_left_alone(trial, lambda f, y: trial.call(*_arrays(HEUN), f, 0.5, y, 0.25))
+    for stages, shape in ((1, ()), (2, (3,)), (3, (4, 2)), (4, (2, 3, 2, 1)), (7, (2,))):
         _linear_slope(trial, stages, shape)
     _as_scipy(trial)
 
@@ -640,13 +655,27 @@ def _judge_order_conditions(trial: Trial) -> None:
         _expect_order(trial, _from_scipy(method), name)
     for size, trees in TREES.items():
         for place in range(len(trees)):
-            A, b, c = _nearly_order_four(trial.draw, size, place)  # noqa: N806
+            missed = trial.draw.uniform(0.05, 0.3)
+            A, b, c = _nearly_order_four(trial.draw, size, place, missed)  # noqa: N806
             _expect_order(
                 trial, (A, b, c),
                 f"For a tableau ({len(b)} stages) that breaks one condition only, number "
                 f"{place + 1} of order {size},",
                 one_broken=True,
             )  # fmt: skip
+    _expect_near_miss(trial)
+
+
+def _expect_near_miss(trial: Trial) -> None:
+    size = int(trial.draw.integers(2, 5))
+    A, b, c = _nearly_order_four(trial.draw, size, 0, 1e-4)  # noqa: N806
+    trial.expect(
+        trial.call(A, b, c),
+        size - 1,
+        f"For a tableau that misses the first condition of order {size} by 1e-4",
+        "the order should be {want}; yours is {got}",
+        [Suspect(4, "tolerance-too-wide", "1e-4 is far more than rounding: allow 1e-8.")],
+    )
 
 
 def _expect_order(trial: Trial, tableau: tuple, case: str, one_broken: bool = False) -> None:
@@ -770,15 +799,17 @@ def _flat(tree: tuple) -> tuple[tuple[int, ...], ...]:
     return tuple(nodes)
 
 
-def _nearly_order_four(draw: np.random.Generator, size: int, place: int, stages: int = 9) -> tuple:
-    """A drawn tableau that meets all eight conditions but one."""
+def _nearly_order_four(
+    draw: np.random.Generator, size: int, place: int, missed: float, stages: int = 9
+) -> tuple:
+    """A drawn tableau that meets all eight conditions but one, and misses that by `missed`."""
     for _ in range(100):
         A = np.tril(draw.uniform(-1, 1, (stages, stages)), -1)  # noqa: N806
         c = A.sum(axis=1)
         rows = [c**0, c, c**2, A @ c, c**3, c * (A @ c), A @ c**2, A @ A @ c]
         right = np.array([_solution_of(tree) for trees in TREES.values() for tree in trees])
         number = sum(len(TREES[k]) for k in range(1, size)) + place
-        right[number] += draw.choice([-1, 1]) * draw.uniform(0.05, 0.3)
+        right[number] += draw.choice([-1, 1]) * missed
         b, *_ = np.linalg.lstsq(np.array(rows), right, rcond=None)
         if np.abs(b).max() < 40 and np.abs(np.array(rows) @ b - right).max() < 1e-11:
             return A, b, c
@@ -884,6 +915,8 @@ def _three_arrays(trial: Trial, got: Any) -> tuple[np.ndarray, np.ndarray, np.nd
         try:
             array = np.asarray(value, dtype=float)
         except (TypeError, ValueError):
+            array = None
+        if array is None or np.asarray(value).dtype.kind in "US":
             trial.fail(f"{name} should be numbers; yours is {_kind_of(value)}.", "wrong-type")
         if array.shape != shape:
             trial.fail(
@@ -911,7 +944,7 @@ def _kind_of(value: Any) -> str:
 
 
 def _same(one: Any, other: Any) -> bool:
-    return bool(np.allclose(one, other, rtol=0, atol=1e-12))
+    return bool(np.allclose(one, other, rtol=0, atol=1e-7))  # single precision will do
 
 
 def _listed(values: np.ndarray) -> str:
@@ -979,7 +1012,14 @@ def _block(trial: Trial, field: Any, solver: Callable, *args: Any, **kwargs: Any
 
 
 def _output(trial: Trial, block: Any, x: np.ndarray) -> Any:
-    return trial.run(lambda: block(ops.convert_to_tensor(x)), f"the block on x of shape {x.shape}")
+    asked = f"the block on x of shape {x.shape}"
+    try:
+        return trial.run(lambda: block(ops.convert_to_tensor(x)), asked)
+    except LearnerError as error:
+        if "to a layer that is already built" not in str(error.original):
+            raise
+        why = "The field may have its weights already: build it only `if not self.field.built`."
+        raise LearnerError(error.original, f"{asked}\n{why}") from error.original
 
 
 def _weights_and_clock(trial: Trial) -> None:
