@@ -59,7 +59,7 @@ def slope_of_log(step_sizes, errors, which=0):
 
 ORDERS = {
     "That is the offset": lambda h, e: slope_of_log(h, e, which=1),
-    "late digits": lambda h, e: slope_of_log(h, e + 1e-12),
+    "You add a tiny number": lambda h, e: slope_of_log(h, e + 1e-12),
 }
 
 
@@ -68,6 +68,24 @@ def test_a_slip_in_the_order_is_named(said):
     outcome = judge("01.convergence_order", {"convergence_order": ORDERS[said]}, seed=0)
     assert said in outcome.message, outcome
     assert "999" not in outcome.message
+
+
+def test_a_tiny_number_beside_tiny_errors_is_seen_also_where_zeros_are_left_out():
+    def bent(h, e):
+        return slope_of_log(h[e > 0], e[e > 0] + 1e-16)
+
+    outcome = judge("01.convergence_order", {"convergence_order": bent}, seed=0)
+    assert outcome.misconception == "zero-error", outcome
+
+
+def test_a_fit_in_single_precision_is_a_fit():
+    def single(h, e):
+        h, e = (np.asarray(each[e > 0], "float32") for each in (h, e))
+        return slope_of_log(h, e)
+
+    for seed in range(20):
+        outcome = judge("01.convergence_order", {"convergence_order": single}, seed=seed)
+        assert outcome.kind == "correct", outcome
 
 
 def network(connect, shape=(64,)):
