@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import keras
 import numpy as np
 
 SMALL = 6
@@ -53,6 +54,9 @@ def call_in_words(name: str, args: tuple, kwargs: dict) -> str:
 
 
 def _argument(value: Any) -> str:
+    if keras.ops.is_tensor(value):
+        inner = _argument(keras.ops.convert_to_numpy(value))
+        return inner.replace("np.array(", "keras.ops.array(").replace("an array of", "a tensor of")
     if isinstance(value, np.ndarray) and 0 < value.size <= SMALL and value.ndim:
         return f"np.array({show(value)})"
     if isinstance(value, float) and float(value).is_integer() and abs(value) < 1e6:
