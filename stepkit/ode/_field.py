@@ -24,6 +24,7 @@ class Field:
 
     Attributes:
         calls: int, how often Python entered `f`.
+        differentiable: bool, whether gradients are to flow through what is made of the slopes.
         memory: tensors that `f` reads and replaces at each call, and that a loop must carry along;
             `()` for an ordinary function.
     """
@@ -33,6 +34,7 @@ class Field:
             raise TypeError(f"`f` must be a callable `f(t, y)`. Received: f={f!r}")
         self.f, self.dtypes, self.numpy_only = f, dtypes, numpy_only
         self.calls, self.memory = 0, ()
+        self.differentiable = True
 
     def __call__(self, t: Any, y: Any) -> Any:
         """Returns the slope at time `t` and state `y`."""

@@ -9,7 +9,7 @@ from stepkit.ode.tableau import ButcherTableau
 SOLVERS = Names("solver")
 
 
-class _Named(ExplicitRungeKutta):
+class NamedRungeKutta(ExplicitRungeKutta):
     """A method whose tableau belongs to its class."""
 
     TABLEAU: ButcherTableau
@@ -22,7 +22,7 @@ class _Named(ExplicitRungeKutta):
         return {}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> "_Named":
+    def from_config(cls, config: dict[str, Any]) -> "NamedRungeKutta":
         """Returns the solver."""
         return cls(**config)
 
@@ -31,7 +31,7 @@ class _Named(ExplicitRungeKutta):
 
 
 @SOLVERS.register()
-class Euler(_Named):
+class Euler(NamedRungeKutta):
     """Euler's method: order 1, 1 stage; `y + h f(t, y)`. A residual block is one step of it.
 
     Also known as forward or explicit Euler. Not to be confused with implicit (backward) Euler, nor
@@ -48,7 +48,7 @@ class Euler(_Named):
 
 
 @SOLVERS.register()
-class Midpoint(_Named):
+class Midpoint(NamedRungeKutta):
     """The explicit midpoint method: order 2, 2 stages; the slope half a step ahead.
 
     Also known as modified Euler (a name that others give to Heun's method). Not to be confused with
@@ -65,7 +65,7 @@ class Midpoint(_Named):
 
 
 @SOLVERS.register()
-class Heun(_Named):
+class Heun(NamedRungeKutta):
     """Heun's method: order 2, 2 stages; the mean of the slopes at both ends of an Euler step.
 
     Also known as improved Euler and as the explicit trapezoidal rule. Not to be confused with
@@ -82,7 +82,7 @@ class Heun(_Named):
 
 
 @SOLVERS.register()
-class Ralston(_Named):
+class Ralston(NamedRungeKutta):
     """Ralston's method: order 2, 2 stages; the smallest bound on the local error among these.
 
     Not to be confused with Ralston's method of order 3 (3 stages).
@@ -98,7 +98,7 @@ class Ralston(_Named):
 
 
 @SOLVERS.register("runge_kutta4")
-class RK4(_Named):
+class RK4(NamedRungeKutta):
     """The classical Runge-Kutta method: order 4, 4 stages, no error estimate.
 
     Also known as *the* Runge-Kutta method. Not to be confused with Kutta's 3/8 rule (order 4 as

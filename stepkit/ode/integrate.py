@@ -1,6 +1,7 @@
 """odeint: initial value problems y' = f(t, y), y(ts[0]) = y0."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +9,13 @@ from keras import ops, tree
 
 from stepkit._backend import saving_loop
 from stepkit.ode import _state
+from stepkit.ode._demands import Demands
 from stepkit.ode._field import Field, NeedsTensorsError, call_with_tensors
 from stepkit.ode._grid import TimeGrid
+from stepkit.ode.adaptive import adaptive_solution, estimates_error
 from stepkit.ode.lookup import get
 from stepkit.ode.solution import Solution, Statistics
+from stepkit.ode.step_size import PIDController
 
 STEP = "The solver's step"
 
@@ -21,10 +25,22 @@ def odeint(
     y0: Any,
     ts: Sequence[float],
     *,
-    solver: Any,
+    solver: Any = "dopri5",
     step_size: float | None = None,
+    rtol: float = 1e-3,
+    atol: float = 1e-6,
+    max_steps: int = 4096,
+    first_step: float | None = None,
+    controller: PIDController | None = None,
+    throw: bool = True,
+    differentiable: bool = True,
 ) -> Solution:
     """Solves y' = f(t, y) from y(ts[0]) = y0 and returns the states at all of `ts`.
+
+    A solver that estimates its error (`"bosh3"`, `"dopri5"`, `"tsit5"`) chooses its steps, so that
+    the root mean square over all entries of `error / (atol + rtol * |y|)` is at most 1 in each
+    step, and reads the states at `ts` off its dense output. For a batch, one step serves all
+    samples. Other solvers, and all where `step_size` is given, take fixed steps.
 
     NumPy in, NumPy out: where `y0` and what `f` answers are numbers or NumPy arrays, the solve runs
     in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend,
@@ -44,12 +60,28 @@ def odeint(
             `step(f, t, y, h) -> y_next`.
         step_size: positive float, the largest step, in the unit of `ts`. Each interval of `ts` is
             cut into the fewest equal steps that respect it, so the solve lands on `ts`. Defaults to
-            `None`: one step per interval.
+            `None`: chosen by the solver; one step per interval where it has no error estimate.
+        rtol: float, relative tolerance. Defaults to `1e-3`.
+        atol: float or array that broadcasts against `y0`, absolute tolerance, in the unit of `y0`.
+            Defaults to `1e-6`.
+        max_steps: int, the most steps that an adaptive solve tries. Defaults to `4096`.
+        first_step: positive float, the first step that an adaptive solve tries. Defaults to `None`:
+            chosen from the slopes at the start, with one more evaluation.
+        controller: `PIDController`, how steps follow errors. Defaults to `None`:
+            `PIDController()`.
+        throw: bool, whether an adaptive solve that stops early raises; if not, `Solution.result`
+            and `Solution.message` say why. Inside a compiled function nothing can be raised, and
+            states at times that were not reached are NaN. Defaults to `True`.
+        differentiable: bool, whether gradients are to flow through an adaptive solve. Without them
+            a compiled solve on JAX leaves its loop early. Defaults to `True`.
 
     Returns:
-        `Solution`. A solve that overflows goes on to the end and says so in `Solution.result`.
+        `Solution`. A solve by fixed steps that overflows goes on to the end and says so in
+        `Solution.result`.
 
     Raises:
+        SolveError: where an adaptive solve stopped early: too many steps, a step that is too small,
+            or no finite numbers; with the time, the step and what to try.
         ValueError: for times that are not monotone, a step size that is not positive, or an answer
             of `f` or of the solver that does not fit the state.
         TypeError: where NumPy meets a tensor inside a compiled function; it names the function of
@@ -65,15 +97,19 @@ def odeint(
     Reference: Hairer, Norsett, Wanner, *Solving Ordinary Differential Equations I*.
     """
     solver, grid = get(solver), TimeGrid.make(ts, step_size)
+    in_numpy, in_tensors = _in_numpy, trajectory
+    if step_size is None and estimates_error(solver):
+        demands = Demands(rtol, atol, max_steps, first_step, controller, differentiable)
+        in_numpy = in_tensors = partial(adaptive_solution, demands=demands, throw=throw)
     refusal = None
     if _state.all_numpy(y0):
         try:
-            return _in_numpy(Field(f, numpy_only=True), _state.as_state(y0), grid, solver)
+            return in_numpy(Field(f, numpy_only=True), _state.as_state(y0), grid, solver)
         except NeedsTensorsError as error:
             refusal = error.__cause__
     y0 = _state.as_tensors(y0)
     try:
-        return trajectory(Field(f, dtypes=_state.dtypes_of(y0)), y0, grid, solver)
+        return in_tensors(Field(f, dtypes=_state.dtypes_of(y0)), y0, grid, solver)
     except Exception as error:
         if type(error) is type(refusal):  # the same mistake: show it without the detour
             raise refusal from None

@@ -5,6 +5,7 @@ from typing import Any
 import keras
 
 from stepkit.ode.explicit import SOLVERS
+from stepkit.ode.implicit_runge_kutta import ImplicitRungeKutta
 from stepkit.ode.runge_kutta import ExplicitRungeKutta
 from stepkit.ode.step_function import StepFunction
 from stepkit.ode.tableau import ButcherTableau
@@ -14,9 +15,10 @@ def get(solver: Any) -> Any:
     """Returns a solver: an object with `.step(f, t, y, h)`, `.order` and `.tableau`.
 
     Args:
-        solver: a name (`"euler"`, `"midpoint"`, `"heun"`, `"ralston"`, `"rk4"`), a
-            `ButcherTableau`, a solver or its class, a callable `step(f, t, y, h) -> y_next`, or
-            what `serialize` wrote.
+        solver: a name (`"euler"`, `"midpoint"`, `"heun"`, `"ralston"`, `"rk4"`; with an error
+            estimate `"bosh3"`, `"dopri5"`, `"tsit5"`; implicit `"implicit_euler"`, `"trapezoid"`,
+            `"kvaerno5"`), a `ButcherTableau`, a solver or its class, a callable
+            `step(f, t, y, h) -> y_next`, or what `serialize` wrote.
 
     Raises:
         ValueError: for an unknown name.
@@ -31,7 +33,7 @@ def get(solver: Any) -> Any:
     if isinstance(solver, dict):
         return deserialize(solver)
     if isinstance(solver, ButcherTableau):
-        return ExplicitRungeKutta(solver)
+        return _from_tableau(solver)
     if isinstance(solver, type) and hasattr(solver, "step"):
         return solver()
     if callable(getattr(solver, "step", None)):
@@ -65,4 +67,8 @@ def deserialize(config: str | dict[str, Any]) -> Any:
     if isinstance(config, str):
         return SOLVERS.make(config)
     solver = keras.saving.deserialize_keras_object(config)
-    return ExplicitRungeKutta(solver) if isinstance(solver, ButcherTableau) else solver
+    return _from_tableau(solver) if isinstance(solver, ButcherTableau) else solver
+
+
+def _from_tableau(tableau: ButcherTableau) -> Any:
+    return (ExplicitRungeKutta if tableau.explicit else ImplicitRungeKutta)(tableau)

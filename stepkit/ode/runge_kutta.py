@@ -7,9 +7,10 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import ops
+from keras import ops, tree
 
 from stepkit._registry import serializable
+from stepkit.ode._attempt import Attempt, hermite
 from stepkit.ode._field import Field, same_structure
 from stepkit.ode._state import as_state, is_numpy
 from stepkit.ode.tableau import ButcherTableau
@@ -73,8 +74,36 @@ class ExplicitRungeKutta:
         h = float(h) if is_numpy(h) else h
         slopes = []
         for row, c in zip(self.tableau.a, self.tableau.c, strict=True):
-            slopes.append(field(t + c * h, _advance(y, h, row, slopes)))
-        return _advance(y, h, self.tableau.b, slopes)
+            slopes.append(field(t + c * h, advance(y, h, row, slopes)))
+        return advance(y, h, self.tableau.b, slopes)
+
+    def attempt(
+        self, field: Field, t: Any, y: Any, h: Any, slope: Any, norm: Callable | None = None
+    ) -> Attempt:
+        """Returns one step with its error estimate; only for a tableau with `b_err`.
+
+        Args:
+            field: `Field`.
+            t: number or scalar tensor, the time at `y`.
+            y: structure of arrays or tensors.
+            h: number or scalar tensor, the signed step.
+            slope: the slope at `t` and `y`, which is known from the step before.
+            norm: not used here; implicit stages need it.
+        """
+        tableau, slopes, last = self.tableau, [slope], y
+        for row, c in zip(tableau.a[1:], tableau.c[1:], strict=True):
+            last = advance(y, h, row, slopes)
+            slopes.append(field(t + c * h, last))
+        evaluations = len(slopes) - 1
+        if not tableau.fsal:
+            last = advance(y, h, tableau.b, slopes)
+            slopes.append(field(t + h, last))
+            evaluations += 1
+        error = combination(h, tableau.b_err, slopes)
+        return Attempt(last, error, slopes[-1], self._dense(y, last, h, slopes), evaluations)
+
+    def _dense(self, y: Any, last: Any, h: Any, slopes: list) -> tuple:
+        return dense_output(self.tableau, y, last, h, slopes)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the tableau, serialised."""
@@ -95,18 +124,50 @@ class ExplicitRungeKutta:
         return f"{type(self).__name__}({self.tableau!r})"
 
 
-def _advance(y: Any, h: Any, weights: Sequence[float], slopes: Sequence[Any]) -> Any:
+def advance(y: Any, h: Any, weights: Sequence[float], slopes: Sequence[Any]) -> Any:
     """Returns `y + h sum_i w_i k_i`, leaf by leaf, in the dtype of the leaf."""
     terms = [(w, k) for w, k in zip(weights, slopes, strict=False) if w != 0.0]
     if not terms:
         return y
     used = [w for w, _ in terms]
 
-    def advance(leaf, *leaf_slopes):
-        total = reduce(add, (w * k for w, k in zip(used, leaf_slopes, strict=True)))
+    def add_up(leaf, *leaf_slopes):
+        total = _weighted(used, leaf_slopes)
         if is_numpy(total):
             return np.asarray(leaf + h * total, dtype=np.asarray(leaf).dtype)[()]
-        step = h if is_numpy(h) else ops.cast(h, total.dtype)
-        return ops.convert_to_tensor(leaf, dtype=total.dtype) + step * total
+        return ops.convert_to_tensor(leaf, dtype=total.dtype) + _step(h, total) * total
 
-    return same_structure(advance, y, *(k for _, k in terms))
+    return same_structure(add_up, y, *(k for _, k in terms))
+
+
+def combination(h: Any, weights: Sequence[float], slopes: Sequence[Any]) -> Any:
+    """Returns `h sum_i w_i k_i`, leaf by leaf."""
+    terms = [(w, k) for w, k in zip(weights, slopes, strict=False) if w != 0.0]
+    used = [w for w, _ in terms]
+
+    def add_up(*leaf_slopes):
+        total = _weighted(used, leaf_slopes)
+        return _step(h, total) * total
+
+    return same_structure(add_up, *(k for _, k in terms))
+
+
+def dense_output(tableau: ButcherTableau, y: Any, last: Any, h: Any, slopes: list) -> tuple:
+    """Returns structures c_1, ..., c_d with y(t + theta h) = y + sum_j c_j theta^j."""
+    if tableau.interpolant is not None:
+        powers = zip(*tableau.interpolant, strict=True)
+        return tuple(combination(h, weights, slopes) for weights in powers)
+    ends = [same_structure(lambda k: _step(h, k) * k, slopes[i]) for i in (0, -1)]
+    if not tree.is_nested(y):
+        return hermite(y, last, *ends)
+    leaves = [hermite(*each) for each in zip(*map(tree.flatten, (y, last, *ends)), strict=True)]
+    return tuple(tree.pack_sequence_as(y, list(each)) for each in zip(*leaves, strict=True))
+
+
+def _weighted(weights: Sequence[float], slopes: Sequence[Any]) -> Any:
+    return reduce(add, (w * k for w, k in zip(weights, slopes, strict=True)))
+
+
+def _step(h: Any, leaf: Any) -> Any:
+    """Returns `h` so that it keeps the dtype of `leaf`."""
+    return h if is_numpy(h) else ops.cast(h, leaf.dtype)

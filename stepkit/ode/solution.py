@@ -14,6 +14,8 @@ class Result(StrEnum):
 
     SUCCESS = "success"
     NOT_FINITE = "not finite"
+    MAX_STEPS = "max steps reached"
+    STEP_TOO_SMALL = "step too small"
     UNKNOWN = "unknown"  # inside tf.function or jax.jit no number is known yet
 
 
@@ -21,13 +23,72 @@ class Result(StrEnum):
 class Statistics:
     """What a solve cost.
 
+    Inside a compiled function the numbers of an adaptive solve are tensors.
+
     Args:
         num_steps: int, steps taken.
         num_evaluations: int, calls of the field; for a batch, one call serves all its samples.
+        num_rejected: int, steps that were tried and not taken, since their error was too large.
+            Defaults to 0.
     """
 
     num_steps: int
     num_evaluations: int
+    num_rejected: int = 0
+
+
+class SolveError(RuntimeError):
+    """An adaptive solve did not reach its end; `solution` holds what was reached.
+
+    Args:
+        solution: `Solution`.
+
+    Example: y' = y^2 from 1 grows beyond all bounds at t = 1.
+    >>> from stepkit import ode
+    >>> try:
+    ...     ode.odeint(lambda t, y: y * y, 1.0, [0.0, 2.0])
+    ... except ode.SolveError as error:
+    ...     reached = error.solution.ending.t
+    >>> round(reached, 3)
+    1.0
+    """
+
+    def __init__(self, solution: "Solution") -> None:
+        super().__init__(solution.message)
+        self.solution = solution
+
+
+@dataclass(frozen=True)
+class Ending:
+    """Where an adaptive solve stopped before its end.
+
+    Args:
+        result: why.
+        t: float, the last time that was reached.
+        h: float, the length of the step that was to follow.
+
+    Example:
+    >>> Ending(Result.MAX_STEPS, t=1.5, h=1e-4).result
+    <Result.MAX_STEPS: 'max steps reached'>
+    """
+
+    result: Result
+    t: float
+    h: float
+
+    def __str__(self) -> str:
+        reasons = {
+            Result.MAX_STEPS: "Raise `max_steps`, ask for less accuracy, or take a solver for "
+            "stiff problems, such as 'kvaerno5'.",
+            Result.STEP_TOO_SMALL: "The problem may be stiff (try 'kvaerno5'), its solution may "
+            "end there, or the tolerance is below what the dtype can give.",
+            Result.NOT_FINITE: "The field gives infinite values or no numbers there: look whether "
+            "the exact solution stays finite.",
+        }
+        return (
+            f"{self.result}: the solve stopped at t = {self.t:.6g} with a step of {self.h:.3g}. "
+            f"{reasons[self.result]}"
+        )
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -41,6 +102,8 @@ class Solution:
         ys: structure of the initial state; each leaf has a leading time axis of length n. NumPy
             where everything was NumPy, tensors elsewhere.
         stats: `Statistics`.
+        ending: `Ending` of an adaptive solve that stopped early; states at times that it did not
+            reach are NaN. Defaults to `None`.
 
     Example:
     >>> from stepkit import ode
@@ -52,10 +115,13 @@ class Solution:
     ts: np.ndarray
     ys: Any
     stats: Statistics
+    ending: Ending | None = None
 
     @cached_property
     def result(self) -> Result:
-        """`"success"`, `"not finite"`, or `"unknown"` while a compiled function is being traced."""
+        """`"success"`, why it failed, or `"unknown"` while a compiled function is being traced."""
+        if self.ending is not None:
+            return self.ending.result
         last = self._first_not_finite
         return (
             Result.UNKNOWN if last is None else (Result.NOT_FINITE if last >= 0 else Result.SUCCESS)
@@ -64,6 +130,8 @@ class Solution:
     @property
     def message(self) -> str:
         """What happened, in a sentence; for a failure, from which time on and what to try."""
+        if self.ending is not None:
+            return str(self.ending)
         if self.result != Result.NOT_FINITE:
             return str(self.result)
         t = self.ts[self._first_not_finite]

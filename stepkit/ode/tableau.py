@@ -20,11 +20,13 @@ class ButcherTableau:
     k_i    = f(t + c_i h, y + h sum_j a_ij k_j)        i = 1, ..., s
     y_next = y + h sum_i b_i k_i
     error  =     h sum_i b_err_i k_i                   where the method is embedded
+    y(t + theta h) = y + h sum_i k_i sum_j interpolant_ij theta^j      j = 1, ..., d
     ```
 
     The tableau checks itself: shapes, finite numbers, row sums of `a` equal `c`, `b` sums to 1,
-    `b_err` sums to 0. What follows from the numbers is derived, never told: `order`,
-    `embedded_order`, `explicit`, `fsal`. Two tableaux with the same numbers are equal.
+    `b_err` sums to 0, the interpolant ends at `b`. What follows from the numbers is derived, never
+    told: `order`, `embedded_order`, `explicit`, `fsal`. Two tableaux with the same numbers are
+    equal.
 
     Args:
         a: s x s numbers, the weights of the stages within a step.
@@ -32,6 +34,8 @@ class ButcherTableau:
         c: s numbers, the times of the stages in units of the step.
         b_err: s numbers, `b` minus the weights of the embedded method. Defaults to `None`: there is
             none.
+        interpolant: s x d numbers, the powers of theta in the dense output. Defaults to `None`:
+            a solve takes the cubic Hermite polynomial.
 
     Raises:
         ValueError: where the numbers do not make a Runge-Kutta method.
@@ -48,6 +52,7 @@ class ButcherTableau:
     b: Sequence[float]
     c: Sequence[float]
     b_err: Sequence[float] | None = None
+    interpolant: Sequence[Sequence[float]] | None = None
 
     def __post_init__(self) -> None:
         b = _numbers("b", self.b, ndim=1)
@@ -60,6 +65,15 @@ class ButcherTableau:
             b_err = _numbers("b_err", self.b_err, ndim=1, shape=(stages,))
             _check_sums("`b_err` to sum to 0", b_err.sum(), 0.0, b_err)
             self._store("b_err", b_err.tolist())
+        if self.interpolant is not None:
+            powers = _numbers("interpolant", self.interpolant, ndim=2)
+            if len(powers) != stages:
+                raise ValueError(
+                    f"`interpolant` must have one row for each of the {stages} stages. "
+                    f"Received: {len(powers)} rows"
+                )
+            _check_sums("each row of `interpolant` to sum to `b`", powers.sum(axis=1), b, powers)
+            self._store("interpolant", [tuple(row) for row in powers.tolist()])
         # Python floats: a NumPy scalar would promote half-precision states on JAX.
         self._store("a", [tuple(row) for row in a.tolist()])
         self._store("b", b.tolist())
@@ -79,9 +93,19 @@ class ButcherTableau:
         return not np.any(np.triu(np.array(self.a)))
 
     @cached_property
+    def diagonally_implicit(self) -> bool:
+        """Whether a stage needs itself and earlier stages only: `a` is lower triangular."""
+        return not np.any(np.triu(np.array(self.a), 1))
+
+    @cached_property
     def fsal(self) -> bool:
-        """Whether the last stage is the first one of the next step: last row of `a` equals `b`."""
-        return self.explicit and self.stages > 1 and self.a[-1] == self.b and self.c[-1] == 1.0
+        """Whether the last slope is the first one of the next step.
+
+        It is where the first stage is explicit and the last row of `a` equals `b`.
+        """
+        explicit_start = not any(self.a[0])
+        ends = self.a[-1] == self.b and self.c[-1] == 1.0
+        return self.stages > 1 and self.diagonally_implicit and explicit_start and ends
 
     @cached_property
     def order(self) -> int:
@@ -98,7 +122,11 @@ class ButcherTableau:
     def get_config(self) -> dict[str, Any]:
         """Returns the numbers as plain lists."""
         config = {"a": [list(row) for row in self.a], "b": list(self.b), "c": list(self.c)}
-        return config if self.b_err is None else {**config, "b_err": list(self.b_err)}
+        if self.b_err is not None:
+            config["b_err"] = list(self.b_err)
+        if self.interpolant is not None:
+            config["interpolant"] = [list(row) for row in self.interpolant]
+        return config
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> "ButcherTableau":

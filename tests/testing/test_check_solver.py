@@ -9,7 +9,10 @@ from stepkit.testing import ConformanceError, check_solver
 ALL = {"tableau", "order", "time", "reversal", "states", "gradient"}
 
 
-@pytest.mark.parametrize("name", ["euler", "midpoint", "heun", "ralston", "rk4"])
+EXPLICIT = ["euler", "midpoint", "heun", "ralston", "rk4", "bosh3", "dopri5", "tsit5"]
+
+
+@pytest.mark.parametrize("name", [*EXPLICIT, "implicit_euler", "trapezoid", "kvaerno5"])
 def test_ours_pass(name):
     assert set(check_solver(name)) == ALL
 
