@@ -1,6 +1,7 @@
 """Attention as a step size: residual networks, stiffness and StepNet, in Keras.
 
-Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `plots`, `datasets`, `testing`.
+Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `spectra` (eigenvalues without
+matrices), `stiffness`, `callbacks`, `plots`, `datasets`, `testing`.
 """
 
 from importlib import import_module
@@ -11,9 +12,25 @@ from stepkit import layers, ode
 
 __version__ = "0.1.0"
 
-_ON_DEMAND = ("datasets", "plots", "testing")  # they may import more than Keras and NumPy
+_ON_DEMAND = (
+    "callbacks",
+    "datasets",
+    "plots",
+    "spectra",
+    "stiffness",
+    "testing",
+)  # they may import more than Keras and NumPy
 
-__all__ = ["datasets", "layers", "ode", "plots", "testing"]
+__all__ = [
+    "callbacks",
+    "datasets",
+    "layers",
+    "ode",
+    "plots",
+    "spectra",
+    "stiffness",
+    "testing",
+]
 
 
 def __getattr__(name: str) -> ModuleType:

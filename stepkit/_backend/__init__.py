@@ -2,12 +2,14 @@
 
 from stepkit._backend.autodiff import grad, hvp, jacobian, jvp, vjp
 from stepkit._backend.capability import can_jit_compile, compiled, has_float64
+from stepkit._backend.elementwise import elementwise
 from stepkit._backend.loops import bounded_loop, saving_loop
 
 __all__ = [
     "bounded_loop",
     "can_jit_compile",
     "compiled",
+    "elementwise",
     "grad",
     "has_float64",
     "hvp",

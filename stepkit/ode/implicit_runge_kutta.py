@@ -1,6 +1,7 @@
 """ImplicitRungeKutta: steps of a diagonally implicit tableau."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import keras
@@ -127,8 +128,10 @@ class ImplicitRungeKutta:
                 slopes.append(slope if known else field(time, base))
                 state, evaluations = base, evaluations + (not known)
                 continue
-            guess = slopes[-1] if slopes else field(t, y)
-            evaluations = evaluations + (not slopes)
+            if not slopes:
+                guess, evaluations = field(t, y), evaluations + 1
+            else:
+                guess = combination(1.0, predictor(self.tableau.c, i), slopes)
             if solver.weight != row[i]:
                 evaluations = evaluations + solver.linearise(t, y, h, row[i])
             state, found, cost = solver.root(time, base, guess)
@@ -165,6 +168,22 @@ class ImplicitRungeKutta:
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.tableau!r})"
+
+
+@cache
+def predictor(c: tuple[float, ...], i: int) -> tuple[float, ...]:
+    """Weights of the slopes before stage i, from which its own is guessed.
+
+    The slope of a stage at the same time, if there is one; else the polynomial through the first
+    three slopes at different times.
+    """
+    same = [j for j in range(i) if abs(c[j] - c[i]) < 1e-9]
+    nodes = same[-1:] or [j for j in range(i) if c[j] not in c[:j]][:3]
+    weights = [0.0] * i
+    for j in nodes:
+        factors = [(c[i] - c[k]) / (c[j] - c[k]) for k in nodes if k != j]
+        weights[j] = float(np.prod(factors))
+    return tuple(weights)
 
 
 class _Stage:

@@ -23,7 +23,7 @@ class Newton:
     Args:
         max_iterations: int, after which the step counts as failed. Defaults to `10`.
         tolerance: float, how small the last correction must be, in units of the tolerance of the
-            solve. Defaults to `0.01`.
+            solve. Defaults to `0.03`.
 
     Raises:
         ValueError: for values that are not positive.
@@ -37,7 +37,7 @@ class Newton:
     """
 
     max_iterations: int = 10
-    tolerance: float = 0.01
+    tolerance: float = 0.03
 
     def __post_init__(self) -> None:
         if self.max_iterations < 1 or not self.tolerance > 0:

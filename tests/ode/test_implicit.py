@@ -23,21 +23,8 @@ def tensor(x):
     return ops.convert_to_tensor(np.asarray(x, "float64"), dtype="float64")
 
 
-def stack(parts):
-    return np.stack(parts, axis=-1) if isinstance(parts[0], np.generic | np.ndarray) else ops.stack(
-        parts, axis=-1
-    )  # fmt: skip
-
-
-def robertson(t, y):
-    a, b, c = y[..., 0], y[..., 1], y[..., 2]
-    slow, back, fast = 0.04 * a, 1e4 * b * c, 3e7 * b * b
-    return stack([back - slow, slow - back - fast, fast])
-
-
-def van_der_pol(t, y):
-    x, v = y[..., 0], y[..., 1]
-    return stack([v, 1000.0 * (1.0 - x * x) * v - x])
+ROBERTSON = problems.Robertson()
+VAN_DER_POL = problems.VanDerPol(mu=1000.0)
 
 
 @pytest.mark.parametrize(("name", "order"), ORDERS.items())
@@ -79,13 +66,13 @@ def test_robertson_to_the_end_of_time(kind):
     y0 = np.array([1.0, 0.0, 0.0])
     y0 = y0 if kind == "numpy" else tensor(y0)
     solved = ode.odeint(
-        robertson, y0, [0, 40, 1e11], solver="kvaerno5", rtol=1e-6, atol=1e-10,
+        ROBERTSON.f, y0, [0, 40, 1e11], solver="kvaerno5", rtol=1e-6, atol=1e-10,
         max_steps=512, differentiable=False,
     )  # fmt: skip
     from scipy import integrate
 
     theirs = integrate.solve_ivp(
-        robertson, (0, 40), [1.0, 0, 0], method="Radau", rtol=1e-10, atol=1e-13
+        ROBERTSON.f, (0, 40), [1.0, 0, 0], method="Radau", rtol=1e-10, atol=1e-13
     )
     ys = to_numpy(solved.ys)
     np.testing.assert_allclose(ys[1], theirs.y[:, -1], rtol=1e-4)
@@ -98,10 +85,12 @@ def test_van_der_pol_where_explicit_steps_are_hopeless():
     from scipy import integrate
 
     y0 = np.array([2.0, 0.0])
-    solved = ode.odeint(van_der_pol, y0, [0, 1500], solver="kvaerno5", rtol=1e-6, atol=1e-8)
-    theirs = integrate.solve_ivp(van_der_pol, (0, 1500), y0, method="Radau", rtol=1e-9, atol=1e-11)
+    solved = ode.odeint(VAN_DER_POL.f, y0, [0, 1500], solver="kvaerno5", rtol=1e-6, atol=1e-8)
+    theirs = integrate.solve_ivp(
+        VAN_DER_POL.f, (0, 1500), y0, method="Radau", rtol=1e-9, atol=1e-11
+    )
     np.testing.assert_allclose(solved.ys[-1], theirs.y[:, -1], rtol=1e-3)
-    explicit = ode.odeint(van_der_pol, y0, [0, 1500], solver="dopri5", throw=False)
+    explicit = ode.odeint(VAN_DER_POL.f, y0, [0, 1500], solver="dopri5", throw=False)
     assert explicit.result == "max steps reached"
 
 

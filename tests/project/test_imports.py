@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parents[2] / "stepkit"
 FLOORS = (
     ("_backend", "_registry", "_axes"),
     ("ode", "spectra"),
-    ("layers", "stiffness", "stability", "attention", "networks", "risk", "datasets"),
+    ("layers", "attention", "networks", "risk", "datasets"),
+    ("stiffness", "stability"),
     ("callbacks", "models", "plots"),
     ("testing",),
     ("course",),

@@ -14,7 +14,7 @@ import stepkit
 
 matplotlib.use("Agg")
 
-ROOMS = ("_backend", "datasets", "layers", "ode", "plots", "testing")
+ROOMS = ("_backend", *stepkit.__all__)
 
 
 def modules():
@@ -33,10 +33,10 @@ def test_examples(name):
     assert result.failed == 0
 
 
-@pytest.mark.parametrize("room", ["datasets", "layers", "ode", "plots", "testing"])
+@pytest.mark.parametrize("room", stepkit.__all__)
 def test_every_public_object_has_an_example(room):
     """Contracts and plain records excepted."""
     package = importlib.import_module(f"stepkit.{room}")
-    without = {"ConformanceError", "Result", "Statistics", "problems"}
+    without = {"ConformanceError", "Result", "Statistics", "jvp", "problems", "vjp"}
     for public in set(package.__all__) - without:
         assert ">>>" in getattr(package, public).__doc__, f"{room}.{public}"

@@ -7,6 +7,7 @@ from stepkit.ode.problems.linear_system import LinearSystem
 from stepkit.ode.problems.logistic import Logistic
 from stepkit.ode.problems.lorenz import Lorenz
 from stepkit.ode.problems.prothero_robinson import ProtheroRobinson
+from stepkit.ode.problems.robertson import Robertson
 from stepkit.ode.problems.seasonal_growth import SeasonalGrowth
 from stepkit.ode.problems.van_der_pol import VanDerPol
 
@@ -18,6 +19,7 @@ __all__ = [
     "Lorenz",
     "Problem",
     "ProtheroRobinson",
+    "Robertson",
     "SeasonalGrowth",
     "VanDerPol",
 ]

@@ -6,17 +6,18 @@ from typing import Any
 import numpy as np
 from keras import ops
 
+from stepkit._backend import elementwise
 from stepkit.ode._state import is_numpy
 
 
 def sin(x: Any) -> Any:
     """Returns the sine, NumPy in, NumPy out."""
-    return np.sin(x) if is_numpy(x) else ops.sin(x)
+    return np.sin(x) if is_numpy(x) else elementwise("sin", x)
 
 
 def cos(x: Any) -> Any:
     """Returns the cosine, NumPy in, NumPy out."""
-    return np.cos(x) if is_numpy(x) else ops.cos(x)
+    return np.cos(x) if is_numpy(x) else elementwise("cos", x)
 
 
 def stack(parts: Sequence[Any]) -> Any:
