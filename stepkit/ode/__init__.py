@@ -1,6 +1,7 @@
 """Initial value problems y' = f(t, y): tableaux, solvers, odeint, problems."""
 
 from stepkit.ode import problems
+from stepkit.ode.auto import AutoSwitch
 from stepkit.ode.embedded import Bosh3, Dopri5, Tsit5
 from stepkit.ode.explicit import RK4, Euler, Heun, Midpoint, Ralston
 from stepkit.ode.implicit import ImplicitEuler, Kvaerno5, Trapezoid
@@ -16,6 +17,7 @@ from stepkit.ode.tableau import ButcherTableau
 
 __all__ = [
     "RK4",
+    "AutoSwitch",
     "Bosh3",
     "ButcherTableau",
     "Dopri5",

@@ -54,6 +54,7 @@ class AdaptiveLoop:
             "evaluations": self.count(1 if first is not None else 2),
             "status": self._status(h),
             "memory": self.field.memory,
+            "solver": tree.map_structure(self.count, getattr(self.solver, "START", ())),
         }
         if self.dense:
             degree = self._degree()
@@ -138,7 +139,9 @@ class AdaptiveLoop:
         size = minimum(h, left)
         last = h >= left
         signed = self.direction * size
-        tried = self.solver.attempt(self.field, t, y, signed, carry["slope"], self.norm)
+        tried = self.solver.attempt(
+            self.field, t, y, signed, carry["slope"], self.norm, carry["solver"]
+        )
         error = self._error(tried, y)
         accept = error <= 1.0
         end = choose(last, self.scalar(self.end), t + signed)
@@ -160,6 +163,7 @@ class AdaptiveLoop:
                     "errors": (error, carry["errors"][0]),
                     "accepted": carry["accepted"] + ones,
                     "rejected": carry["rejected"],
+                    "solver": tried.state,
                 },
                 {
                     "t": t,
@@ -168,6 +172,7 @@ class AdaptiveLoop:
                     "errors": carry["errors"],
                     "accepted": carry["accepted"],
                     "rejected": carry["rejected"] + ones,
+                    "solver": carry["solver"],
                 },
             ),
             "h": shorter,

@@ -15,6 +15,9 @@ class Attempt:
         coefficients: structures c_1, ..., c_d: y(t + theta h) = y_start + sum_j c_j theta^j.
         evaluations: int or scalar tensor, calls of the field.
         converged: bool or scalar tensor; false where an implicit stage found no solution.
+        state: what the solver remembers if the step is accepted.
+        last: slopes and states of the last two stages; `()` where they are of no use.
+        rate: scalar, a bound of the field's rates by its Jacobian, where the step has one.
     """
 
     y: Any
@@ -23,6 +26,9 @@ class Attempt:
     coefficients: tuple
     evaluations: Any
     converged: Any = True
+    state: tuple = ()
+    last: tuple = ()
+    rate: Any = None
 
 
 def hermite(y0: Any, y1: Any, increment0: Any, increment1: Any) -> tuple:

@@ -84,11 +84,20 @@ class ImplicitRungeKutta:
         y = y if isinstance(f, Field) else as_state(y)
         h = float(h) if is_numpy(h) else h
         precise = _to_the_last_digits(y)
-        slopes, last, converged, _ = self._stages(field, t, y, h, None, precise)
+        slopes, last, converged, *_ = self._stages(field, t, y, h, None, precise)
         result = last if self._stiffly_accurate else advance(y, h, self.tableau.b, slopes)
         return _or_nan(converged, result)
 
-    def attempt(self, field: Field, t: Any, y: Any, h: Any, slope: Any, norm: Callable) -> Attempt:
+    def attempt(
+        self,
+        field: Field,
+        t: Any,
+        y: Any,
+        h: Any,
+        slope: Any,
+        norm: Callable,
+        state: tuple = (),
+    ) -> Attempt:
         """Returns one step with its error estimate; only for a tableau with `b_err`.
 
         Args:
@@ -98,16 +107,17 @@ class ImplicitRungeKutta:
             h: number or scalar tensor, the signed step.
             slope: the slope at `t` and `y`.
             norm: callable `(error, y) -> scalar` in units of the tolerance.
+            state: not used here; this solver remembers nothing.
         """
         tableau = self.tableau
-        slopes, last, converged, evaluations = self._stages(field, t, y, h, slope, norm)
+        slopes, last, converged, evaluations, rate = self._stages(field, t, y, h, slope, norm)
         if not self._stiffly_accurate:
             last = advance(y, h, tableau.b, slopes)
         error = combination(h, tableau.b_err, slopes)
         if not tableau.fsal:
             slopes, evaluations = [*slopes, field(t + h, last)], evaluations + 1
         dense = dense_output(tableau, y, last, h, slopes)
-        return Attempt(last, error, slopes[-1], dense, evaluations, converged)
+        return Attempt(last, error, slopes[-1], dense, evaluations, converged, rate=rate)
 
     @property
     def _stiffly_accurate(self) -> bool:
@@ -115,8 +125,8 @@ class ImplicitRungeKutta:
 
     def _stages(
         self, field: Field, t: Any, y: Any, h: Any, slope: Any, norm: Callable
-    ) -> tuple[list, Any, Any, Any]:
-        """Returns slopes, the state of the last stage, whether all were found, and the cost."""
+    ) -> tuple[list, Any, Any, Any, Any]:
+        """Returns slopes, the last stage's state, whether all were found, the cost, the rate."""
         vector = Vector(y, self.batch_axes)
         solver = _Stage(self.newton, field, vector, norm, alone=slope is None)
         slopes, state, converged, evaluations = [], y, True, 0
@@ -137,7 +147,7 @@ class ImplicitRungeKutta:
             state, found, cost = solver.root(time, base, guess)
             slopes.append(solver.slope(state, base))
             converged, evaluations = both(converged, found), evaluations + cost
-        return slopes, state, converged, evaluations
+        return slopes, state, converged, evaluations, solver.rate
 
     def get_config(self) -> dict[str, Any]:
         """Returns the constructor's arguments, the tableau serialised."""
@@ -195,6 +205,7 @@ class _Stage:
         self.newton, self.field, self.vector, self.norm = newton, field, vector, norm
         self.alone = alone
         self.weight: float | None = None
+        self.rate: Any = None
         self.differentiable = not vector.numpy and field.differentiable
 
     def linearise(self, t: Any, y: Any, h: Any, weight: float) -> int:
@@ -205,6 +216,7 @@ class _Stage:
             return 0
         jacobian, cost = self.vector.jacobian(self._function(t), at)
         self.inverse = inverse_of(self.vector, self.scaled, jacobian)
+        self.rate = _largest_row(jacobian, t)
         return cost
 
     def root(self, t: Any, base: Any, slope: Any) -> tuple[Any, Any, Any]:
@@ -252,6 +264,14 @@ class _Stage:
 
     def _like(self, h: Any, leaf: Any) -> Any:
         return h if is_numpy(h) else ops.cast(h, leaf.dtype)
+
+
+def _largest_row(jacobian: Any, t: Any) -> Any:
+    """The maximum norm of the Jacobian, in the kind of number that `t` is; no gradient."""
+    if isinstance(jacobian, np.ndarray):
+        return float(np.max(np.sum(np.abs(jacobian), axis=-1)))
+    rows = ops.max(ops.sum(abs(ops.stop_gradient(jacobian)), axis=-1))
+    return float(rows) if is_numpy(t) else ops.cast(rows, t.dtype)
 
 
 def _held(value: Any) -> Any:

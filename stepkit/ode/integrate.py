@@ -37,10 +37,11 @@ def odeint(
 ) -> Solution:
     """Solves y' = f(t, y) from y(ts[0]) = y0 and returns the states at all of `ts`.
 
-    A solver that estimates its error (`"bosh3"`, `"dopri5"`, `"tsit5"`) chooses its steps, so that
-    the root mean square over all entries of `error / (atol + rtol * |y|)` is at most 1 in each
-    step, and reads the states at `ts` off its dense output. For a batch, one step serves all
-    samples. Other solvers, and all where `step_size` is given, take fixed steps.
+    A solver that estimates its error (`"bosh3"`, `"dopri5"`, `"tsit5"`, `"kvaerno5"`, `"auto"`)
+    chooses its steps, so that the root mean square over all entries of
+    `error / (atol + rtol * |y|)` is at most 1 in each step, and reads the states at `ts` off its
+    dense output. For a batch, one step serves all samples. Other solvers, and all where `step_size`
+    is given, take fixed steps.
 
     NumPy in, NumPy out: where `y0` and what `f` answers are numbers or NumPy arrays, the solve runs
     in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend,
@@ -57,7 +58,7 @@ def odeint(
             is an array.
         ts: at least two times, strictly increasing or strictly decreasing; concrete numbers.
         solver: what `ode.get` takes: a name, a `ButcherTableau`, a solver, or a callable
-            `step(f, t, y, h) -> y_next`.
+            `step(f, t, y, h) -> y_next`. Defaults to `"dopri5"`.
         step_size: positive float, the largest step, in the unit of `ts`. Each interval of `ts` is
             cut into the fewest equal steps that respect it, so the solve lands on `ts`. Defaults to
             `None`: chosen by the solver; one step per interval where it has no error estimate.

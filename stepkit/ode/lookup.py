@@ -17,7 +17,7 @@ def get(solver: Any) -> Any:
     Args:
         solver: a name (`"euler"`, `"midpoint"`, `"heun"`, `"ralston"`, `"rk4"`; with an error
             estimate `"bosh3"`, `"dopri5"`, `"tsit5"`; implicit `"implicit_euler"`, `"trapezoid"`,
-            `"kvaerno5"`), a `ButcherTableau`, a solver or its class, a callable
+            `"kvaerno5"`; `"auto"` switches), a `ButcherTableau`, a solver or its class, a callable
             `step(f, t, y, h) -> y_next`, or what `serialize` wrote.
 
     Raises:

@@ -78,7 +78,14 @@ class ExplicitRungeKutta:
         return advance(y, h, self.tableau.b, slopes)
 
     def attempt(
-        self, field: Field, t: Any, y: Any, h: Any, slope: Any, norm: Callable | None = None
+        self,
+        field: Field,
+        t: Any,
+        y: Any,
+        h: Any,
+        slope: Any,
+        norm: Callable | None = None,
+        state: tuple = (),
     ) -> Attempt:
         """Returns one step with its error estimate; only for a tableau with `b_err`.
 
@@ -89,10 +96,11 @@ class ExplicitRungeKutta:
             h: number or scalar tensor, the signed step.
             slope: the slope at `t` and `y`, which is known from the step before.
             norm: not used here; implicit stages need it.
+            state: not used here; this solver remembers nothing.
         """
-        tableau, slopes, last = self.tableau, [slope], y
+        tableau, slopes, before, last = self.tableau, [slope], y, y
         for row, c in zip(tableau.a[1:], tableau.c[1:], strict=True):
-            last = advance(y, h, row, slopes)
+            before, last = last, advance(y, h, row, slopes)
             slopes.append(field(t + c * h, last))
         evaluations = len(slopes) - 1
         if not tableau.fsal:
@@ -100,10 +108,11 @@ class ExplicitRungeKutta:
             slopes.append(field(t + h, last))
             evaluations += 1
         error = combination(h, tableau.b_err, slopes)
-        return Attempt(last, error, slopes[-1], self._dense(y, last, h, slopes), evaluations)
-
-    def _dense(self, y: Any, last: Any, h: Any, slopes: list) -> tuple:
-        return dense_output(self.tableau, y, last, h, slopes)
+        dense, ends = (
+            dense_output(tableau, y, last, h, slopes),
+            (tuple(slopes[-2:]), (before, last)),
+        )
+        return Attempt(last, error, slopes[-1], dense, evaluations, last=ends)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the tableau, serialised."""
