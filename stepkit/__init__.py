@@ -1,7 +1,7 @@
 """Attention as a step size: residual networks, stiffness and StepNet, in Keras.
 
 Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `spectra` (eigenvalues without
-matrices), `stiffness`, `callbacks`, `plots`, `datasets`, `testing`.
+matrices), `stability`, `stiffness`, `callbacks`, `plots`, `datasets`, `testing`.
 """
 
 from importlib import import_module
@@ -17,6 +17,7 @@ _ON_DEMAND = (
     "datasets",
     "plots",
     "spectra",
+    "stability",
     "stiffness",
     "testing",
 )  # they may import more than Keras and NumPy
@@ -28,6 +29,7 @@ __all__ = [
     "ode",
     "plots",
     "spectra",
+    "stability",
     "stiffness",
     "testing",
 ]
