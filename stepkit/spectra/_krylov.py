@@ -63,13 +63,12 @@ def krylov(apply: Callable, q: Any, order: int, frame: Frame, seed: Any) -> Kryl
         w = apply(q)
         size = frame.norm(w)
         scale = xp.where(size > scale, size, scale)
-        w, first = _project(xp, basis, w)
-        w, second = _project(xp, basis, w)
+        w, h = _project(xp, basis, w)
         beta = frame.norm(w)
         broke = beta <= rounding * scale
         beta = xp.where(broke, 0 * beta, beta)
         below = eye[(i + 1) % order] * (beta * (1 - eye[i, order - 1]))[..., None]
-        matrix = matrix + (first + second + below)[..., :, None] * row
+        matrix = matrix + (h + below)[..., :, None] * row
         fresh = xp.roll(spare, i + 1, axis=-1)
         q = _orthonormal(frame, basis, xp.where(broke[..., None], fresh, w))
         steps, alive = steps + alive, xp.where(broke, 0 * alive, alive)
@@ -100,7 +99,10 @@ def _project(xp, basis, w):
 
 
 def _orthonormal(frame, basis, w):
-    """Returns a unit vector orthogonal to the basis, even where w is nearly all rounding."""
+    """Returns a unit vector orthogonal to the basis, even where w is nearly all rounding.
+
+    For a new direction it is the second projection: twice is enough.
+    """
     w, _ = _project(frame.xp, basis, frame.unit(w, w))
     return frame.unit(w, w)
 

@@ -127,7 +127,7 @@ def dominant(
         )
 
     i, v, _ = (compiled(loop) if num_steps > WORTH_TRACING else loop)(v)
-    return frame.detach(v), i
+    return v, i
 
 
 def _is_done(frame, v, w, tol):

@@ -121,6 +121,8 @@ def test_the_error_bar_of_the_trace_is_honest():
         lambda v: v @ a.T, np.zeros((400, 8)), num_probes=30, per_sample=True
     )
     z = (found.estimate - np.trace(a)) / found.standard_error
+    error = found.samples.std(axis=0, ddof=1) / np.sqrt(30)
+    np.testing.assert_allclose(found.standard_error, error)
     covered = np.mean(np.abs(z) < stats.t.ppf(0.975, 29))
     assert abs(covered - 0.95) < 5 * np.sqrt(0.95 * 0.05 / 400) + 0.02  # samples are not normal
     assert 0.8 < np.std(z) < 1.25

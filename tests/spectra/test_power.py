@@ -79,6 +79,15 @@ def test_tolerance_ends_the_iteration(kind):
     assert int(spectra.power_iteration(matvec, v0, num_steps=3, tol=1e-9).steps) == 3
 
 
+def test_what_the_tolerance_accepts_is_what_comes_back():
+    """Near another eigenvector the residual grows: a step further it would be too large."""
+    d, offset = np.array([2.0, 1.0]), 1e-3
+    pair = spectra.power_iteration(lambda v: d * v, np.array([offset, 1.0]), tol=offset / 0.9)
+    assert pair.steps == 1
+    assert pair.eigenvalue == pytest.approx(1.0, abs=1e-5)
+    assert pair.residual == pytest.approx(offset, rel=1e-5)
+
+
 def test_counts_products():
     calls = []
 
@@ -126,6 +135,7 @@ def test_each_sample_has_its_own_eigenvalue(kind):
         lambda v: blocks @ v, v0, num_steps=500, tol=1e-8, per_sample=True
     )
     np.testing.assert_allclose(to_numpy(pair.eigenvalue), tops, atol=1e-12)
+    assert int(pair.steps) < 100
     assert to_numpy(pair.vector).shape == (4, 3, 1)
     np.testing.assert_allclose(np.linalg.norm(to_numpy(pair.vector), axis=1), 1)
     assert np.all(to_numpy(pair.residual) <= 1e-8 * np.abs(tops) * (1 + 1e-6))
@@ -168,18 +178,21 @@ def test_runs_within_a_compiled_program():
 @pytest.mark.parametrize("tol", [None, 1e-10])
 @pytest.mark.parametrize("wrap", [lambda f: f, compiled], ids=["eager", "compiled"])
 def test_gradient_is_that_of_the_eigenvalue(tol, wrap):
-    """d l = v . (dA) v; nothing through the iteration or through the start."""
+    """d l = v . (dA) v; nothing through the iteration, the start, the vector or the residual."""
     a, q = symmetric([3.0, 1.0, -1.0, 0.5])
 
     def top(arguments):
         tensor, v0 = arguments
         pair = spectra.power_iteration(lambda v: (tensor @ v[:, None])[:, 0], v0, 300, tol)
-        return pair.eigenvalue + 0.0 * pair.residual + 0.0 * ops.sum(pair.vector)
+        return pair.eigenvalue + pair.residual + ops.sum(pair.vector)
 
     point = [ops.convert_to_tensor(x, dtype="float64") for x in (a, RNG.normal(size=4))]
     slope, nothing = wrap(grad(top))(point)
     np.testing.assert_allclose(to_numpy(slope), np.outer(q[:, 0], q[:, 0]), atol=1e-8)
     np.testing.assert_array_equal(to_numpy(nothing), np.zeros(4))
+    if tol is not None:  # a start that is accepted as it is
+        point[1] = ops.convert_to_tensor(q[:, 0], dtype="float64")
+        np.testing.assert_array_equal(to_numpy(wrap(grad(top))(point)[1]), np.zeros(4))
 
 
 def test_half_precision_vectors_are_summed_in_float32():

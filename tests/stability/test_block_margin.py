@@ -177,7 +177,7 @@ def test_matrix_free_is_dense_where_the_space_is_whole():
 
 def test_the_commutator_from_probes():
     """Random signs: v^T M v has the variance 2 sum of m_ij^2 over i != j, for a symmetric M."""
-    j, count = RNG.normal(size=(5, 5)), 100
+    j, count = RNG.normal(size=(5, 5)), 40
     free = block_margin(linear(j), np.ones((1, 5)), max_dense=4, num_probes=count)
     c = j.T @ j - j @ j.T
     deviations = [
@@ -187,7 +187,7 @@ def test_the_commutator_from_probes():
     expected = np.linalg.norm(c) / np.linalg.norm(j) ** 2
     slack = 5 * (deviations[0] / 2 + deviations[1])  # a root above, none below
     assert free.commutator[0, 0] == pytest.approx(expected, rel=slack)
-    more = block_margin(linear(j), np.ones((1, 5)), max_dense=4, num_probes=count, seed=1)
+    more = block_margin(linear(j), np.ones((1, 5)), max_dense=4, num_probes=1, seed=1)
     assert more.commutator[0, 0] != free.commutator[0, 0]
 
 

@@ -51,7 +51,7 @@ def test_it_is_an_unbiased_estimate(kind):
         layer, x = layers.Conv1D(2, 3, activation="tanh", padding="same"), numbers(2, 5, 2)
     wrapped = JacobianPenalty(layer, strength=0.25)
     wrapped(x)
-    draws = np.array([float(wrapped.penalty(x)) for _ in range(300)])
+    draws = np.array([float(to_numpy(wrapped.penalty(x))) for _ in range(150)])
     error = draws.std(ddof=1) / np.sqrt(len(draws))
     assert error > 0
     assert abs(draws.mean() - mean_square(layer, x)) < 5 * error
@@ -94,19 +94,20 @@ def test_no_loss_at_inference_and_state_changes_once():
     assert float(wrapped.penalty(x)) == pytest.approx(expected, rel=1e-4)
 
 
-class Tanh(layers.Layer):
-    """tanh(x W); not `Dense`, whose product rounds float64 to float32 on torch."""
+class Square(layers.Layer):
+    """(x W)^2, by operators: some functions of Keras round float64 to float32."""
 
     def build(self, shape):
         self.kernel = self.add_weight(shape=(shape[-1], 3))
 
     def call(self, x):
-        return ops.tanh(x @ ops.convert_to_tensor(self.kernel))
+        product = x @ ops.convert_to_tensor(self.kernel)
+        return product * product
 
 
 def test_the_gradient_is_that_of_differences():
     """In double precision, with the same vectors each time."""
-    layer = Tanh(dtype="float64")
+    layer = Square(dtype="float64")
     wrapped = JacobianPenalty(layer, dtype="float64")
     x = ops.convert_to_tensor(RNG.normal(size=(2, 3)), dtype="float64")
     wrapped(x)
@@ -143,17 +144,18 @@ def test_training_shrinks_the_jacobian(jit_compile):
     """y = x - 3 x: the branch wants to be -3, the penalty draws it to 0."""
     x = numbers(64, 4)
     found = {}
-    for strength in (None, 0.0, 1.0):
+    for strength in (None, 0.0, 1.0) if jit_compile == "auto" else (1.0,):
         model = network(strength)
         model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit_compile)
         model.fit(x, -2 * x, epochs=15, batch_size=16, verbose=0)
         found[strength] = block_margin(model, x[:2])
-    # mse is the mean over 4 outputs: (w + 3)^2 / 4 + 1.0 w^2 is least at w = -3 / 5
-    assert np.abs(found[None].radius - 3).max() < 0.5
-    np.testing.assert_allclose(found[0.0].radius, found[None].radius, atol=1e-3)
+    # The mse is the mean over 4 outputs: (w + 3)^2 / 4 + 1.0 w^2 is least at w = -3 / 5
     assert np.abs(found[1.0].abscissa + 0.6).max() < 0.25
     assert found[1.0].stable.all()
-    assert not found[None].stable.any()
+    if jit_compile == "auto":
+        assert np.abs(found[None].radius - 3).max() < 0.5
+        assert not found[None].stable.any()
+        np.testing.assert_allclose(found[0.0].radius, found[None].radius, atol=1e-3)
 
 
 def test_the_loss_that_fit_reports_contains_it():

@@ -10,7 +10,7 @@ from stepkit.stability import OperatorNormConstraint
 
 RNG = np.random.default_rng()
 STEPS = 100
-MODES = [False, "auto", *([True] if can_jit_compile() else [])]
+MODES = ["auto", *([True] if can_jit_compile() else [])]
 
 
 def to_numpy(x):
