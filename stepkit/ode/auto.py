@@ -98,8 +98,8 @@ class AutoSwitch:
 
         stepped = branch(method == EXPLICIT, explicitly, implicitly)
         *parts, rate = stepped
-        bound = choose(method == EXPLICIT, self._interval, 0.5 * self._interval)
-        fast = abs(h) * rate > bound
+        share = choose(method == EXPLICIT, 1.0 + 0.0 * rate, 0.5 + 0.0 * rate)
+        fast = abs(h) * rate > share * self._interval
         return Attempt(*parts, state=self._next(method, count, fast))
 
     def _next(self, method: Any, count: Any, fast: Any) -> tuple[Any, Any]:
