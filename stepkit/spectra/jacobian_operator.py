@@ -174,9 +174,9 @@ def _as_point(x, dtypes=None):
 
 
 def _matched(v, like, name):
-    leaves, expected = tree.flatten(v), tree.flatten(like)
-    if tree.is_nested(v) and not tree.is_nested(like):
-        leaves = [v]  # a list of numbers
+    expected = tree.flatten(like)
+    # by way of NumPy: Keras on torch makes float32 of Python's and NumPy's numbers
+    leaves = map(as_vector, tree.flatten(v if tree.is_nested(like) else as_vector(v)))
     leaves = [ops.convert_to_tensor(leaf) for leaf in leaves]
     shapes = [tuple(leaf.shape) for leaf in leaves], [tuple(leaf.shape) for leaf in expected]
     if not _fit(*shapes):

@@ -19,7 +19,7 @@ def block_margin(
     solver: Any = "euler",
     frozen_gate: bool = False,
     *,
-    max_dense: int = 256,
+    max_dense: int = 128,
     order: int = 24,
     num_probes: int = 4,
     seed: int = 0,
@@ -51,7 +51,7 @@ def block_margin(
         solver: what `stability_function` takes. Defaults to `"euler"`.
         frozen_gate: bool, whether a gate counts as a constant: the ratio of what is added to what
             the branch gave, entry by entry (0 where that is 0). Defaults to `False`.
-        max_dense: int, the largest state that gets its whole Jacobian. Defaults to `256`.
+        max_dense: int, the largest state that gets its whole Jacobian. Defaults to `128`.
         order: int, the number of Ritz values. Defaults to `24`.
         num_probes: int, random vectors per estimate of the commutator. Defaults to `4`.
         seed: int, for starting vectors and probes. Defaults to `0`: the same each time.

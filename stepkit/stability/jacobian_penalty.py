@@ -5,7 +5,7 @@ from typing import Any
 import keras
 from keras import ops
 
-from stepkit._backend import jvp
+from stepkit._backend import vjp
 from stepkit._registry import serializable
 from stepkit.layers import _child
 
@@ -16,10 +16,10 @@ class JacobianPenalty(keras.Layer):
 
     ```
     y    = layer(x)
-    loss = strength * mean over the batch of |J v|^2        E |J v|^2 = |J|_F^2
+    loss = strength * mean over the batch of |J^T u|^2        E |J^T u|^2 = |J|_F^2
     ```
 
-    J is the Jacobian of the layer at a sample, v a vector of random signs, drawn anew for each
+    J is the Jacobian of the layer at a sample, u a vector of random signs, drawn anew for each
     sample and call: one product, not the matrix. Its mean is the squared Frobenius norm, the sum of
     the squared singular values; so `strength * |J|_F^2` per sample is what is penalised. Wrapped
     around the branch of a residual block, as in `ResidualStep(JacobianPenalty(layer))`, it draws
@@ -86,16 +86,17 @@ class JacobianPenalty(keras.Layer):
         return ops.cast(outputs, self.compute_dtype)
 
     def penalty(self, inputs: Any, mask: Any = None) -> Any:
-        """Returns the mean over the batch of |J v|^2, a scalar, for a new draw of v.
+        """Returns the mean over the batch of |J^T u|^2, a scalar, for a new draw of u.
 
         Args:
             inputs: tensor `(batch, ...)`.
             mask: mask of `inputs`, passed on.
         """
         inputs = ops.cast(inputs, self.compute_dtype)
-        draw = keras.random.uniform(ops.shape(inputs), dtype="float32", seed=self.seed_generator)
-        v = ops.cast(ops.where(draw < 0.5, -1.0, 1.0), inputs.dtype)
-        product = jvp(self._at_inference(mask), (inputs,), (v,))[1]
+        # In reverse mode: with XLA, TensorFlow compiles forward mode anew in every training step.
+        outputs, pullback = vjp(self._at_inference(mask), inputs)
+        draw = keras.random.uniform(ops.shape(outputs), dtype="float32", seed=self.seed_generator)
+        product = pullback(ops.where(draw < 0.5, -1.0, 1.0))[0]
         if "float16" in keras.backend.standardize_dtype(product.dtype):
             product = ops.cast(product, "float32")  # a sum of squares
         return ops.sum(product * product) / ops.cast(ops.shape(inputs)[0], product.dtype)

@@ -8,7 +8,7 @@ from keras import layers, ops
 from stepkit.layers import ResidualStep
 from stepkit.stability import block_margin, stability_function
 
-RNG = np.random.default_rng()
+RNG = np.random.default_rng(7)
 # float32: a Jacobian entry is right to some roundings; eigenvalues of a random matrix of size 12
 # move by its condition number times that.
 CLOSE = {"rtol": 2e-3, "atol": 2e-3}
@@ -148,11 +148,9 @@ def test_the_gate_matters():
 
 def conv_network():
     inputs = keras.Input((4, 4, 2))
-    y = inputs
-    for _ in range(2):
-        branch = layers.Conv2D(3, 3, padding="same", activation="tanh")(y)
-        branch = layers.BatchNormalization()(layers.Conv2D(2, 3, padding="same")(branch))
-        y = layers.ReLU()(layers.Add()([y, branch]))
+    branch = layers.Conv2D(3, 3, padding="same", activation="tanh")(inputs)
+    branch = layers.BatchNormalization()(layers.Conv2D(2, 3, padding="same")(branch))
+    y = layers.ReLU()(layers.Add(name="step")([inputs, branch]))
     projected = layers.Conv2D(4, 3, padding="same", strides=2)(y)
     projected = layers.Conv2D(4, 3, padding="same")(layers.ReLU()(projected))
     shortcut = layers.Conv2D(4, 1, strides=2)(y)
@@ -165,9 +163,9 @@ def test_matrix_free_is_dense_where_the_space_is_whole():
     model, x = conv_network(), numbers(2, 4, 4, 2)
     dense = block_margin(model, x)
     free = block_margin(model, x, max_dense=31, order=32, num_probes=1)
-    assert (dense.dense, free.dense) == ((True, True), (False, False))
-    assert "projection" not in dense.names
-    assert dense.margin.shape == free.margin.shape == (2, 2)
+    assert (dense.dense, free.dense) == ((True,), (False,))
+    assert dense.names == ("step",)
+    assert dense.margin.shape == free.margin.shape == (2, 1)
     for name in ("abscissa", "radius", "amplification", "margin", "logarithmic_norm"):
         np.testing.assert_allclose(getattr(free, name), getattr(dense, name), **CLOSE)
     for a, b in zip(free.eigenvalues, dense.eigenvalues, strict=True):
@@ -177,7 +175,7 @@ def test_matrix_free_is_dense_where_the_space_is_whole():
 
 def test_the_commutator_from_probes():
     """Random signs: v^T M v has the variance 2 sum of m_ij^2 over i != j, for a symmetric M."""
-    j, count = RNG.normal(size=(5, 5)), 40
+    j, count = RNG.normal(size=(5, 5)), 20
     free = block_margin(linear(j), np.ones((1, 5)), max_dense=4, num_probes=count)
     c = j.T @ j - j @ j.T
     deviations = [
@@ -208,7 +206,7 @@ def linear(matrix):
     return model
 
 
-@pytest.mark.parametrize("max_dense", [0, 256])
+@pytest.mark.parametrize("max_dense", [0, 128])
 def test_normal_and_not(max_dense):
     """-I is normal; a nilpotent matrix is as far from normal as can be, and grows at first."""
     options = {"max_dense": max_dense, "num_probes": 20}

