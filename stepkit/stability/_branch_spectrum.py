@@ -27,7 +27,7 @@ def dense(function: Callable, states: Any) -> Spectrum:
 
     Args:
         function: callable `(x, rows)` of states x; `rows` tells to which samples they belong.
-        states: tensor `(samples, ...)`.
+        states: tensor `(samples, ...)`, in single precision at least.
     """
     matrix = jacobians(function, states).astype("float64")
     values = np.linalg.eigvals(matrix).astype(complex)
@@ -120,7 +120,5 @@ def _relative(part, whole):
 
 
 def to_numpy(x: Any) -> np.ndarray:
-    """Returns a tensor as an array, in single precision at least."""
-    if "float16" in keras.backend.standardize_dtype(x.dtype):
-        x = ops.cast(x, "float32")
+    """Returns a tensor as an array."""
     return np.asarray(ops.convert_to_numpy(x))

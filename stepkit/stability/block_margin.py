@@ -119,21 +119,28 @@ def _states(blocks, x):
     if not tree.is_nested(inputs) and isinstance(x, (list, tuple)):
         x = np.array(x)
     x = tree.map_structure(lambda k, v: ops.convert_to_tensor(v, dtype=k.dtype), inputs, x)
-    return keras.Function(inputs, [block.tensors.state for block in blocks])(x)
+    states = keras.Function(inputs, [block.tensors.state for block in blocks])(x)
+    return [_precise(state) for state in states]
+
+
+def _precise(tensor):
+    """Returns a tensor in single precision at least: the layers round to half by themselves."""
+    half = "float16" in keras.backend.standardize_dtype(tensor.dtype)
+    return ops.cast(tensor, "float32") if half else tensor
 
 
 def _branch(block, state, frozen_gate) -> Callable:
     """Returns what a block adds, as a function of states and of the samples they belong to."""
-    raw, applied = block.raw_branch(state), block.branch(state)
-    if not np.all(np.isfinite(_branch_spectrum.to_numpy(applied))):
+    raw, applied = _precise(block.raw_branch(state)), _precise(block.branch(state))
+    if not np.all(np.isfinite(ops.convert_to_numpy(applied))):
         raise ValueError(
             f"Block '{block.name}' must add finite numbers. Received: inf or NaN among them"
         )
     if not frozen_gate or block.attention is None:
-        return lambda x, rows: block.branch(x)
+        return lambda x, rows: ops.cast(block.branch(x), x.dtype)
     zero = raw == 0
     gate = ops.where(zero, ops.zeros_like(raw), applied / ops.where(zero, ops.ones_like(raw), raw))
-    return lambda x, rows: ops.take(gate, rows, axis=0) * block.raw_branch(x)
+    return lambda x, rows: ops.take(gate, rows, axis=0) * ops.cast(block.raw_branch(x), x.dtype)
 
 
 def _columns(values):

@@ -30,8 +30,8 @@ class JacobianPenalty(keras.Layer):
     A training step costs about two more passes through the layer.
 
     Args:
-        layer: `keras.Layer` of one tensor, differentiable twice (not `relu`'s kinks, but their
-            sides).
+        layer: `keras.Layer` of one tensor, differentiable twice; on torch its fused attention is
+            not.
         strength: float >= 0. Defaults to `0.01`.
         seed: int or `None`, for the vectors. Defaults to `None`: new ones each time.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.

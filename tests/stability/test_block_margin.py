@@ -239,6 +239,33 @@ def test_many_samples_and_lists_and_inner_models():
     assert block_margin(model, [[1.0, 2.0, 3.0]]).margin.shape == (1, 1)
 
 
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "float64"])
+@pytest.mark.parametrize("frozen", [False, True])
+def test_other_precisions(policy, frozen):
+    matrix = RNG.normal(size=(3, 3)) / 2
+    inputs = keras.Input((2, 3), dtype=policy if policy == "float64" else "float32")
+    unit = layers.Dense(3, use_bias=False, dtype=policy)
+    gate = Squeeze(dtype=policy)
+    model = keras.Model(inputs, layers.Add(dtype=policy)([inputs, gate(unit(inputs), inputs)]))
+    unit.set_weights([matrix.T])
+    x = numbers(1, 2, 3)
+
+    def branch(s, held=None):
+        raw = s @ matrix.T
+        return raw * (gate_by_hand(raw, s) if held is None else held)
+
+    sample = x[0].astype("float64")
+    held = gate_by_hand(sample @ matrix.T, sample) if frozen else None
+    expected = differences(lambda s: branch(s, held), sample)
+    for options in ({}, {"max_dense": 2, "order": 6}):
+        found = block_margin(model, x, frozen_gate=frozen, **options)
+        # bfloat16 keeps 8 bits; a few layers of rounding of the entries
+        limit = 0.1 * np.linalg.norm(expected) if policy == "mixed_bfloat16" else 1e-4
+        top = np.linalg.eigvalsh((expected + expected.T) / 2)[-1]
+        assert found.logarithmic_norm[0, 0] == pytest.approx(top, abs=limit)
+        assert found.logarithmic_norm.dtype == "float64"
+
+
 def test_the_network_stays_as_it_is():
     model, x = conv_network(), numbers(2, 4, 4, 2)
     before = [to_numpy(w) for w in model.weights]
