@@ -19,7 +19,9 @@ def jvp(fun: Callable, primals: tuple, tangents: tuple) -> tuple[Any, Any]:
         primals: tuple, the arguments of `fun`.
         tangents: tuple of the structure, shapes and dtypes of `primals`.
     """
-    return ops.jvp(fun, primals, tangents)
+    value, tangent = ops.jvp(fun, primals, tangents)
+    # On torch the tangent of a float32 power of a scalar is float64.
+    return value, tree.map_structure(lambda v, d: ops.cast(d, v.dtype), value, tangent)
 
 
 def vjp(fun: Callable, *primals: Any) -> tuple[Any, Callable]:

@@ -1,6 +1,7 @@
 """What the running backend can do."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import keras
 
@@ -16,6 +17,37 @@ def compiled(function: Callable) -> Callable:
 
         return jax.jit(function)
     return function
+
+
+def compiled_for(function: Callable, *tensors: Any) -> Callable:
+    """Like `compiled`, for tensors of the shapes and dtypes of these alone."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        # The concrete function: another one for other shapes is meant, and no cause to warn.
+        return tf.function(function, autograph=False).get_concrete_function(*tensors)
+    return compiled(function)
+
+
+def is_concrete(tensor: Any) -> bool:
+    """Whether a tensor has a value, as it has outside of compiled and differentiated functions."""
+    if keras.backend.backend() == "jax":
+        import jax
+
+        return not isinstance(tensor, jax.core.Tracer)
+    return hasattr(tensor, "numpy")
+
+
+def worth_compiling(tensors: Sequence[Any]) -> bool:
+    """Whether Python runs operation by operation, on a backend that can do better."""
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return tf.executing_eagerly()
+    if keras.backend.backend() == "jax":
+        # While a function is compiled, a new constant has no value either.
+        return all(map(is_concrete, (*tensors, keras.ops.zeros(()))))
+    return False
 
 
 def can_jit_compile() -> bool:

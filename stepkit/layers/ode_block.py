@@ -96,7 +96,7 @@ class ODEBlock(keras.Layer):
         """Returns the state at the end of `t_span`."""
         y0 = ops.cast(inputs, self.compute_dtype)
         field = LayerField(self.field, y0, _child.context(self.field, training, mask))
-        last, _ = integrate(field, y0, self._grid, self._solver, keep=False)
+        last = integrate(field, y0, self._grid, self._solver)
         field.store_memory()
         return ops.cast(last, self.compute_dtype)
 

@@ -20,18 +20,20 @@ HUGE = 1e8  # the norm of an error that is not a number, or of a step without a 
 class AdaptiveLoop:
     """One solve: its constants, and the functions of its loop."""
 
-    def __init__(self, field: Field, y0: Any, ts: np.ndarray, solver: Any, demands: Demands):
+    def __init__(
+        self, field: Field, y0: Any, ts: Any, solver: Any, demands: Demands, direction: float
+    ) -> None:
         self.field, self.y0, self.solver, self.demands = field, y0, solver, demands
         field.differentiable = demands.differentiable
         self.numpy = _state.all_numpy(y0)
         self.plain = self.numpy or while_loop.runs_in_python()
         clock = "float64" if self.numpy else _state.time_dtype(_state.dtypes_of(y0))
         self.epsilon = float(np.finfo(clock).eps)
-        self.direction = 1.0 if ts[-1] > ts[0] else -1.0
-        self.end, self.span = float(ts[-1]), float(abs(ts[-1] - ts[0]))
-        self.clock = clock
-        self.times = ts.tolist() if self.plain else ops.convert_to_tensor(ts, dtype=clock)
-        self.slots, self.dense = len(ts) - 1, len(ts) > 2
+        self.clock, self.direction = clock, direction
+        self.times = ts.tolist() if self.plain else ts
+        self.end = self.times[-1]
+        self.span = abs(self.end - self.times[0])
+        self.slots, self.dense = ts.shape[0] - 1, ts.shape[0] > 2
         self.order = solver.tableau.embedded_order
         self.controller = demands.controller or PIDController()
 

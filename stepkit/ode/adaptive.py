@@ -1,5 +1,6 @@
 """Adaptive solves: steps chosen from their estimated error."""
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from stepkit.ode._adaptive_loop import NOT_FINITE, RUNNING, TOO_SMALL, AdaptiveL
 from stepkit.ode._demands import Demands
 from stepkit.ode._field import Field
 from stepkit.ode._grid import TimeGrid
+from stepkit.ode._reuse import reuse
 from stepkit.ode._scalars import is_plain
 from stepkit.ode.solution import Ending, Result, Solution, SolveError, Statistics
 
@@ -73,7 +75,7 @@ def _ending(last: dict[str, Any], slots: int) -> Ending | None:
 def solve(
     field: Field, y0: Any, ts: np.ndarray, solver: Any, demands: Demands
 ) -> tuple[Any, dict[str, Any]]:
-    """Returns the states at `ts[1:]` and the last carry of the loop.
+    """Returns the states at `ts[1:]` and the last carry of the loop, as far as it is of use.
 
     Args:
         field: `Field`.
@@ -82,14 +84,22 @@ def solve(
         solver: a solver with `attempt` and a tableau with `b_err`.
         demands: `Demands`.
     """
-    run = AdaptiveLoop(field, y0, ts, solver, demands)
-    count = len(ts) - 1
-    limit = demands.max_steps + count
-    loop = (limit, run.running, run.body, run.start(), count, y0)
+    direction = 1.0 if ts[-1] > ts[0] else -1.0
+    program = partial(_saved, solver=solver, demands=demands, direction=direction)
+    if _state.all_numpy(y0) or while_loop.runs_in_python():
+        return program(field, y0, ts)
+    clock = _state.time_dtype(_state.dtypes_of(y0))
+    return reuse(program, field, (y0, ops.convert_to_tensor(ts, dtype=clock)))
+
+
+def _saved(field, y0, ts, solver, demands, direction):
+    run = AdaptiveLoop(field, y0, ts, solver, demands, direction)
+    loop = (demands.max_steps + run.slots, run.running, run.body, run.start(), run.slots, y0)
     if run.plain:
         stack = np.stack if run.numpy else ops.stack
         last, table = while_loop.in_python(*loop, stack=stack)
     else:
         last, table = while_loop.saving_while(*loop, demands.differentiable)
     field.memory = last["memory"]
-    return run.only_reached(table, last), last
+    told = ("slot", "status", "t", "h", "accepted", "rejected", "evaluations")
+    return run.only_reached(table, last), {key: last[key] for key in told}

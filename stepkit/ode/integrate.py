@@ -12,6 +12,7 @@ from stepkit.ode import _state
 from stepkit.ode._demands import Demands
 from stepkit.ode._field import Field, NeedsTensorsError, call_with_tensors
 from stepkit.ode._grid import TimeGrid
+from stepkit.ode._reuse import reuse
 from stepkit.ode.adaptive import adaptive_solution, estimates_error
 from stepkit.ode.lookup import get
 from stepkit.ode.solution import Solution, Statistics
@@ -46,7 +47,10 @@ def odeint(
     NumPy in, NumPy out: where `y0` and what `f` answers are numbers or NumPy arrays, the solve runs
     in NumPy, in double precision for Python numbers. Elsewhere it runs in tensors of the backend,
     in one loop that is not unrolled, inside `tf.function`, `jax.jit` and compiled models too, and
-    gradients flow through it (discretise, then optimise).
+    gradients flow through it (discretise, then optimise). TensorFlow and JAX compile a solve at its
+    first call. It is used again for the same field, solver and shapes, as long as the numbers that
+    `f` reads from its closure, from globals and from attributes are the same; keras variables may
+    change. What cannot be compared is compiled anew.
 
     The dtype of `y0` is kept. States in float16 or bfloat16 are summed in float32; `f` gets them,
     and `ys` returns them, in their own dtype.
@@ -119,7 +123,8 @@ def odeint(
 
 def trajectory(field: Field, y0: Any, grid: TimeGrid, solver: Any) -> Solution:
     """Returns the `Solution` at `grid.ts` for a field and a state of tensors."""
-    _, saved = integrate(field, y0, grid, solver, keep=True)
+    program = partial(_trajectory, solver=solver, save_after=grid.save_after)
+    saved = reuse(program, field, (y0, *_clock(grid, y0)))
 
     def prepend(first, rest, dtype):
         return ops.concatenate([first[None], ops.cast(rest, dtype)])
@@ -128,24 +133,29 @@ def trajectory(field: Field, y0: Any, grid: TimeGrid, solver: Any) -> Solution:
     return Solution(grid.ts, ys, Statistics(grid.num_steps, field.calls))
 
 
-def integrate(field: Field, y0: Any, grid: TimeGrid, solver: Any, keep: bool) -> tuple[Any, Any]:
-    """Runs the loop over the steps of `grid` on tensors.
+def integrate(field: Field, y0: Any, grid: TimeGrid, solver: Any) -> Any:
+    """Returns the state at the end of `grid`, in the dtypes in which steps are summed.
 
     Args:
         field: `Field`; its `memory` is carried along, and `calls` is set to evaluations in all.
         y0: structure of tensors, in the dtypes of `field.dtypes`.
         grid: `TimeGrid`.
         solver: an object with `step`.
-        keep: bool, whether to keep the states at `grid.ts[1:]`.
-
-    Returns:
-        `(last, saved)`, in the dtypes in which steps are summed.
     """
-    summing = _state.summing_dtypes(field.dtypes)
-    clock = _state.time_dtype(summing)
-    starts = ops.convert_to_tensor(grid.starts, dtype=clock)
-    sizes = ops.convert_to_tensor(grid.sizes, dtype=clock)
-    traced = 0
+    return _steps(field, y0, *_clock(grid, y0), solver=solver, save_after=())[0]
+
+
+def _clock(grid: TimeGrid, y0: Any) -> tuple[Any, Any]:
+    dtype = _state.time_dtype(_state.summing_dtypes(_state.dtypes_of(y0)))
+    return tuple(ops.convert_to_tensor(each, dtype=dtype) for each in (grid.starts, grid.sizes))
+
+
+def _trajectory(field, y0, starts, sizes, solver, save_after):
+    return _steps(field, y0, starts, sizes, solver, save_after)[1]
+
+
+def _steps(field, y0, starts, sizes, solver, save_after):
+    num_steps, traced = sizes.shape[0], 0
 
     def body(i, carry):
         nonlocal traced
@@ -155,13 +165,12 @@ def integrate(field: Field, y0: Any, grid: TimeGrid, solver: Any, keep: bool) ->
         y = _state.match(call_with_tensors(solver.step, field, t, y, h), y, STEP)
         return y, field.memory
 
-    carry = (_state.cast(y0, summing), field.memory)
-    save_after = grid.save_after if keep else ()
+    carry = (_state.cast(y0, _state.summing_dtypes(field.dtypes)), field.memory)
     (last, field.memory), saved = saving_loop(
-        grid.num_steps, body, carry, save_after, select=lambda carry: carry[0]
+        num_steps, body, carry, save_after, select=lambda carry: carry[0]
     )
     # A compiled loop enters its body once or twice, an eager one at each step.
-    field.calls = field.calls * grid.num_steps // traced
+    field.calls = field.calls * num_steps // traced
     return last, saved
 
 

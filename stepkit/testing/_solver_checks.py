@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from keras import ops
 
-from stepkit import ode
+from stepkit import ode, stability
 from stepkit._backend import has_float64, vjp
 from stepkit.ode import problems
 from stepkit.testing.conformance import expect
@@ -34,10 +34,12 @@ class SolverCase:
     Args:
         solver: an object with `step`.
         given_order: int, or `None` for what the solver claims.
+        given_interval: float, or `None` for what follows from the tableau.
     """
 
     solver: Any
     given_order: int | None
+    given_interval: float | None = None
 
     @property
     def order(self) -> int | None:
@@ -45,6 +47,13 @@ class SolverCase:
         if self.given_order is not None:
             return self.given_order
         return getattr(self.solver, "order", None)
+
+    @property
+    def interval(self) -> float | None:
+        """The longest stable step of y' = -y: as given, or as the tableau has it."""
+        if self.given_interval is not None or getattr(self.solver, "tableau", None) is None:
+            return self.given_interval
+        return -stability.stability_interval(self.solver)[0]
 
 
 def tableau(case: SolverCase) -> None:
@@ -85,6 +94,35 @@ def reversal(case: SolverCase) -> None:
         slope >= wanted - _below(wanted),
         f"forward and back misses the start by O(h^{slope:.2f}), expected O(h^{wanted})",
     )
+
+
+def interval(case: SolverCase) -> None:
+    """A step of y' = -k y multiplies y by R(-h k), which leaves [-1, 1] at the interval's end."""
+    lengths = np.random.default_rng().uniform(0.1, 5.0, size=3)
+    for z in lengths:
+        one, other = _growth(case.solver, z, 1.0), _growth(case.solver, z / 2, 2.0)
+        expect(
+            abs(one - other) <= 1e-6 * max(1.0, abs(one)),
+            f"y' = -k y should grow by a factor of h k alone; for h k = {z:.3g} it grows by "
+            f"{one:.6g} with h = 1 and by {other:.6g} with h = 2",
+        )
+    end = case.interval
+    if end is None:
+        return
+    inside = [*(share * min(end, 1e6) for share in (0.999, 0.5, 0.1)), *lengths[lengths < end]]
+    beyond = [1.001 * end, 1.01 * end] if np.isfinite(end) else []
+    for z in (*inside, *beyond):
+        size = abs(_growth(case.solver, z, 1.0))
+        expect(
+            size <= 1 + 1e-9 if z < end else size > 1,
+            f"expected stable steps of y' = -y up to {end:.6g}; a step of {z:.6g} multiplies y by "
+            f"{size:.6g}",
+        )
+
+
+def _growth(solver: Any, k: float, h: float) -> float:
+    solution = _steps(solver, lambda t, y: -k * y, np.ones(1), [0.0, h])
+    return float(_numpy(solution.ys)[-1, 0])
 
 
 def states(case: SolverCase) -> None:

@@ -13,13 +13,18 @@ CHECKS: dict[str, Callable] = {
     "order": _solver_checks.order,
     "time": _solver_checks.time,
     "reversal": _solver_checks.reversal,
+    "interval": _solver_checks.interval,
     "states": _solver_checks.states,
     "gradient": _solver_checks.gradient,
 }
 
 
 def check_solver(
-    solver: Any, *, order: int | None = None, skip: Iterable[str] = ()
+    solver: Any,
+    *,
+    order: int | None = None,
+    interval: float | None = None,
+    skip: Iterable[str] = (),
 ) -> tuple[str, ...]:
     """Checks a fixed-step solver against problems with exact solutions, in float64.
 
@@ -27,6 +32,8 @@ def check_solver(
     - `order`: the slope of log error over log step on three autonomous problems.
     - `time`: the same on a field that depends on time: wrong stage times fail here.
     - `reversal`: a step and the step back miss the start by O(h^(order + 1)).
+    - `interval`: what a step makes of y' = -k y depends on h k alone, is bounded by 1 up to the end
+      of the stability interval and larger beyond it.
     - `states`: keeps float32, nested states and negative steps.
     - `gradient`: the derivative of a solve agrees with finite differences, in tensors; skip it for
       a step that is written in NumPy.
@@ -35,6 +42,8 @@ def check_solver(
         solver: what `ode.get` takes.
         order: int, the order to expect. Defaults to `None`: what the solver claims; for a callable,
             which claims nothing, at least 1.
+        interval: float, the longest stable step of y' = -y to expect, `inf` where there is none.
+            Defaults to `None`: what follows from the tableau; for a callable nothing is expected.
         skip: names of checks to leave out.
 
     Returns:
@@ -45,7 +54,7 @@ def check_solver(
 
     Example:
     >>> check_solver("heun")
-    ('tableau', 'order', 'time', 'reversal', 'states', 'gradient')
+    ('tableau', 'order', 'time', 'reversal', 'interval', 'states', 'gradient')
     """
     solver = ode.get(solver)
-    return run_checks(repr(solver), CHECKS, SolverCase(solver, order), skip)
+    return run_checks(repr(solver), CHECKS, SolverCase(solver, order, interval), skip)

@@ -38,6 +38,13 @@ def test_jvp_and_vjp_are_the_jacobian_and_its_transpose():
         np.testing.assert_allclose(to_numpy(pullback(tensor(u))[0]), J.T @ u)
 
 
+def test_tangents_have_the_dtype_of_the_value():
+    x = ops.convert_to_tensor(np.array([2.0, 0.5], "float32"))
+    value, pushed = jvp(lambda x: ops.stack([1.5 * (1 - x[0] ** 2), x[1]]), (x,), (x,))
+    assert value.dtype == pushed.dtype
+    np.testing.assert_allclose(to_numpy(pushed), [-12.0, 0.5], rtol=1e-6)
+
+
 def test_vjp_takes_structures_and_gives_zeros_for_what_is_not_used():
     def f(pair, unused):
         return {"sum": pair[0] + 2.0 * pair[1]}

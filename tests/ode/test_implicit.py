@@ -81,6 +81,23 @@ def test_robertson_to_the_end_of_time(kind):
     assert solved.stats.num_steps < 200
 
 
+@pytest.mark.parametrize("name", ["kvaerno5", "auto"])
+def test_single_precision_stays(name):
+    """The field multiplies entries by Python numbers, which must not become float64."""
+    mu, y0 = 1.5, ops.convert_to_tensor(np.array([2.0, 0.0], "float32"))
+    solved = ode.odeint(
+        lambda t, y: ops.stack([y[1], mu * (1 - y[0] ** 2) * y[1] - y[0]]),
+        y0,
+        [0.0, 1.0],
+        solver=name,
+    )
+    wanted = ode.odeint(
+        problems.VanDerPol(mu=mu).f, np.array([2.0, 0.0]), [0, 1], rtol=1e-9, atol=1e-9
+    )
+    assert to_numpy(solved.ys).dtype == "float32"
+    np.testing.assert_allclose(to_numpy(solved.ys)[-1], wanted.ys[-1], atol=5e-3)
+
+
 def test_van_der_pol_where_explicit_steps_are_hopeless():
     from scipy import integrate
 

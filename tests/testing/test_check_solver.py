@@ -6,7 +6,7 @@ import pytest
 from stepkit import ode
 from stepkit.testing import ConformanceError, check_solver
 
-ALL = {"tableau", "order", "time", "reversal", "states", "gradient"}
+ALL = {"tableau", "order", "time", "reversal", "interval", "states", "gradient"}
 
 
 EXPLICIT = ["euler", "midpoint", "heun", "ralston", "rk4", "bosh3", "dopri5", "tsit5"]
@@ -80,6 +80,38 @@ def mixes(f, t, y, h):
         k = f(t, y)
         return {"a": y["a"] + h * k["a"], "b": (y["b"][0] + h * k["b"][0] + y["a"].mean(),)}
     return y + h * f(t, y)
+
+
+class Damped(ode.Heun):
+    """Heun's tableau, and a step that is cut short where it would grow."""
+
+    def step(self, f, t, y, h):
+        return np.clip(super().step(f, t, y, h), -1.0, 1.0)
+
+
+def slower_if_long(f, t, y, h):
+    return y + h * f(t, y) if h < 1.5 else y + f(t, y) * h**0.5
+
+
+@pytest.mark.parametrize(
+    ("solver", "interval", "message"),
+    [
+        (Damped(), None, "up to 2; a step of 2.002 multiplies y by 1"),
+        (heun, 2.5, "up to 2.5"),
+        (heun, 1.9, "up to 1.9"),
+        (slower_if_long, None, "a factor of h k alone"),
+        (ode.Kvaerno5(), 10.0, "up to 10"),
+        (ode.RK4(), np.inf, "up to inf"),
+    ],
+)
+def test_a_wrong_stability_interval_is_found(solver, interval, message):
+    with pytest.raises(ConformanceError) as caught:
+        check_solver(solver, interval=interval, skip=ALL - {"interval"})
+    assert message in caught.value.failures["interval"]
+
+
+def test_a_callable_passes_with_its_interval():
+    assert check_solver(heun, interval=2.0, skip=ALL - {"interval"}) == ("interval",)
 
 
 @pytest.mark.parametrize(
