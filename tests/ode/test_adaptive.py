@@ -208,3 +208,32 @@ def test_a_given_first_step_and_a_fixed_step():
     assert first.stats.num_steps > chosen.stats.num_steps
     fixed = ode.odeint(curved, 1.0, [0, 1], solver="dopri5", step_size=0.1)
     assert (fixed.stats.num_steps, fixed.stats.num_rejected) == (10, 0)
+
+
+def test_each_sample_of_a_map_has_its_own_steps():
+    """The recipe of docs/solvers.md: as good as each sample alone, and cheap for the easy ones."""
+    rates = RNG.uniform(0.5, 2.0, size=3) * [1.0, 30.0, 300.0]
+
+    def solve(rate):
+        y0 = ops.zeros_like(rate)
+        return ode.odeint(lambda t, y: -rate * (y - ops.cos(t)), y0, [0.0, 0.5, 1.0], rtol=1e-4).ys
+
+    each = to_numpy(ops.map(solve, ops.convert_to_tensor(rates.astype("float32"))))
+    t = np.array([0.0, 0.5, 1.0])[None]
+    k = rates[:, None]  # y' = -k (y - cos t) from 0, in closed form
+    exact = (k**2 * np.cos(t) + k * np.sin(t) - k**2 * np.exp(-k * t)) / (1 + k**2)
+    np.testing.assert_allclose(each, exact, atol=2e-3)
+    alone = [to_numpy(solve(ops.convert_to_tensor(np.float32(rate)))) for rate in rates]
+    np.testing.assert_allclose(each, alone, atol=1e-4)
+
+
+def test_a_batch_shares_the_steps_of_its_hardest_sample():
+    rates = np.array([1.0, 300.0])
+
+    def steps(rates):
+        f, y0 = (lambda t, y: -rates * (y - np.cos(t))), np.zeros(len(rates))
+        return ode.odeint(f, y0, [0.0, 1.0]).stats.num_steps
+
+    easy, hard, both = steps(rates[:1]), steps(rates[1:]), steps(rates)
+    assert easy < hard / 5
+    assert abs(both - hard) < hard / 2
