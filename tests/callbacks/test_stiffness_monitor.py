@@ -35,6 +35,7 @@ def fit(model, *callbacks, epochs=3, **kwargs):
     return model.fit(X, Y, 16, epochs, verbose=0, callbacks=list(callbacks), **kwargs).history
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("jit", "knows_its_input", "validate"),
     [("auto", True, True), ("auto", False, False), (True, True, False)],
@@ -56,6 +57,7 @@ def test_training_does_not_notice(jit, knows_its_input, validate):
     assert monitor.history["index"].shape == (3 + knows_its_input, 50, 2)
 
 
+@pytest.mark.slow
 def test_it_measures_the_network_as_it_is_after_each_epoch():
     monitors = [StiffnessMonitor(X[:20], which=w, at_start=True) for w in WHICH]
     model, copy = network(), network()

@@ -117,6 +117,7 @@ def test_dense_output_joins_with_its_slope(solver):
     np.testing.assert_allclose(powers @ degrees, np.eye(tableau.stages)[-1], atol=1e-10)
 
 
+@pytest.mark.slow
 @needs_float64
 @pytest.mark.parametrize("ts", [[0.0, 1.5], [0.0, 0.7, 1.5]], ids=["end", "times"])
 def test_gradients_agree_with_finite_differences(ts):
@@ -210,6 +211,7 @@ def test_a_given_first_step_and_a_fixed_step():
     assert (fixed.stats.num_steps, fixed.stats.num_rejected) == (10, 0)
 
 
+@pytest.mark.slow
 def test_each_sample_of_a_map_has_its_own_steps():
     """The recipe of docs/solvers.md: as good as each sample alone, and cheap for the easy ones."""
     rates = RNG.uniform(0.5, 2.0, size=3) * [1.0, 30.0, 300.0]

@@ -68,6 +68,7 @@ def test_it_goes_back_when_the_stiffness_is_over():
     assert evaluations("auto", 0.0, 12.0) < evaluations("kvaerno5", 0.0, 12.0)
 
 
+@pytest.mark.slow
 @needs_float64
 def test_gradients_flow_through_both_methods():
     problem = problems.VanDerPol(30.0)

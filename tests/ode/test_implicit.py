@@ -111,6 +111,7 @@ def test_van_der_pol_where_explicit_steps_are_hopeless():
     assert explicit.result == "max steps reached"
 
 
+@pytest.mark.slow
 @needs_float64
 def test_gradients_of_a_stiff_solve_agree_with_finite_differences():
     rate = tensor(30.0)

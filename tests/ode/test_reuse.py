@@ -269,6 +269,7 @@ def test_random_fields_draw_anew():
     assert at_one(noisy, solver="euler") != at_one(noisy, solver="euler")
 
 
+@pytest.mark.slow
 def test_a_field_that_changes_its_variables_is_not_compiled_for_reuse():
     count = keras.Variable(0.0, trainable=False)
 

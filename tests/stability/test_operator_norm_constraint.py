@@ -121,6 +121,7 @@ def layer_norms(model):
     return np.array(found)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("jit_compile", MODES)
 def test_training_keeps_the_bound(jit_compile):
     x = RNG.normal(size=(32, 6, 6, 1)).astype("float32")

@@ -12,6 +12,7 @@ ALL = {"tableau", "order", "time", "reversal", "interval", "states", "gradient"}
 EXPLICIT = ["euler", "midpoint", "heun", "ralston", "rk4", "bosh3", "dopri5", "tsit5"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [*EXPLICIT, "implicit_euler", "trapezoid", "kvaerno5"])
 def test_ours_pass(name):
     assert set(check_solver(name)) == ALL
