@@ -2,19 +2,20 @@
 
 TensorFlow   `tf.while_loop(maximum_iterations=limit)`: what the backward pass needs grows with
 the iterations that were made; with XLA, which must know sizes, with `limit`
-JAX          `lax.while_loop` where no gradient is wanted. Else sqrt(limit) chunks of
-sqrt(limit) iterations, each skipped when the loop is done; the backward pass
-makes a chunk again, so that it keeps 2 sqrt(limit) states
+JAX          `lax.while_loop` where no gradient is wanted. Else loops within loops, 3 deep, of
+limit^(1/3) iterations each, which are skipped when the loop is done; the backward
+pass makes an iteration of each again, so that it keeps 3 limit^(1/3) states
 others       a Python loop, with Python's own numbers for what is decided
 """
 
-import math
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import keras
 from keras import ops, tree
 
+LEVELS = 3  # of the loops on JAX: two keep more states, four make more of them again
 State = Any  # a nested structure of tensors
 
 
@@ -141,15 +142,23 @@ def _jax(limit, running, body, state, num_slots, like, differentiable):
             (0, (state, table)),
         )
         return final[1]
-    length = math.isqrt(limit - 1) + 1
+    length = 1
+    while length**LEVELS < limit:
+        length += 1
 
     def repeat(iteration):
+        # The checkpoint is around the condition: in it, what an iteration reads from outside (the
+        # weights of the field) would be kept anew by each.
+        @partial(jax.checkpoint, prevent_cse=False)  # as advised for bodies of a scan
         def maybe(carry, _):
             return jax.lax.cond(going(carry), iteration, lambda carry: carry, carry), None
 
         return lambda carry: jax.lax.scan(maybe, carry, None, length=length)[0]
 
-    return repeat(jax.checkpoint(repeat(step)))((state, table))
+    run = step
+    for _ in range(LEVELS):
+        run = repeat(run)
+    return run((state, table))
 
 
 def _tensorflow(limit, running, body, state, num_slots, like):

@@ -11,7 +11,7 @@ from keras import ops
 from stepkit._registry import serializable
 from stepkit.ode._attempt import Attempt
 from stepkit.ode._field import Field, same_structure
-from stepkit.ode._scalars import both
+from stepkit.ode._scalars import both, choose
 from stepkit.ode._state import all_numpy, as_state, is_numpy
 from stepkit.ode._vector import Vector
 from stepkit.ode.newton import Newton, apply, inverse_of
@@ -144,7 +144,7 @@ class ImplicitRungeKutta:
                 guess = combination(1.0, predictor(self.tableau.c, i), slopes)
             if solver.weight != row[i]:
                 evaluations = evaluations + solver.linearise(t, y, h, row[i])
-            state, found, cost = solver.root(time, base, guess)
+            state, found, cost = solver.root(time, base, guess, converged)
             slopes.append(solver.slope(state, base))
             converged, evaluations = both(converged, found), evaluations + cost
         return slopes, state, converged, evaluations, solver.rate
@@ -219,8 +219,11 @@ class _Stage:
         self.rate = _largest_row(jacobian, t)
         return cost
 
-    def root(self, t: Any, base: Any, slope: Any) -> tuple[Any, Any, Any]:
-        """Returns `(state, found, evaluations)` of a stage whose slope is guessed."""
+    def root(self, t: Any, base: Any, slope: Any, worth: Any) -> tuple[Any, Any, Any]:
+        """Returns `(state, found, evaluations)` of a stage whose slope is guessed.
+
+        Nothing is solved where it is not `worth` it: an earlier stage has failed.
+        """
         vector, w = self.vector, self.scaled
         base = vector.flat(base)
         guess = base + w * vector.flat(slope)
@@ -231,13 +234,15 @@ class _Stage:
 
         solve, each = self.newton.solve, 1 + vector.size * self.alone
         if vector.numpy:
-            z, found, cost = solve(function, base, w, guess, self._inverse(function), norm)
+            z, found, cost = solve(function, base, w, guess, self._inverse(function), norm, worth)
             return vector.state(z), found, each * cost
         held = (_held(base), _held(w), _held(guess))
-        z, found, cost = solve(function, *held, self._inverse(function), norm)
+        z, found, cost = solve(function, *held, self._inverse(function), norm, worth)
         cost = each * cost
         if self.differentiable:
-            z = _held(z)
+            # Where Newton ran away the step is rejected; far off, its derivative may be infinite,
+            # and nothing times infinity is no number.
+            z = choose(both(found, worth), _held(z), _held(base))
             inverse = self._inverse_at(function, z)
             z = z - apply(inverse, z - base - w * function(z))
         return vector.state(z), found, cost

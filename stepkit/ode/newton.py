@@ -46,7 +46,14 @@ class Newton:
             )
 
     def solve(
-        self, function: Callable, base: Any, weight: Any, guess: Any, inverse: Any, norm: Callable
+        self,
+        function: Callable,
+        base: Any,
+        weight: Any,
+        guess: Any,
+        inverse: Any,
+        norm: Callable,
+        worth: Any = True,
     ) -> tuple[Any, Any, Any]:
         """Returns `(z, converged, evaluations)`; no gradient flows.
 
@@ -58,6 +65,7 @@ class Newton:
             inverse: callable of a flat state that returns the inverse of `1 - w J`, matrices
                 `(*batch, n, n)`: always the same ones, or those at that state.
             norm: callable `(correction, z) -> scalar` in units of the solve's tolerance.
+            worth: bool or scalar tensor, whether to iterate at all. Defaults to `True`.
         """
         plain = isinstance(norm(guess, guess), float)
         large = 1e8 if plain else norm(guess, guess) * 0 + 1e8
@@ -75,7 +83,7 @@ class Newton:
             rate = choose(done > 0, new / size, 0.0 * new + 0.5)
             return z - correction, new, rate, done + 1
 
-        start = (guess, large, large * 0 + 0.5, count)
+        start = (guess, choose(worth, large, large * 0), large * 0 + 0.5, count)
         run = _in_python if plain else while_loop.plain_while
         z, size, rate, done = run(self.max_iterations, running, body, start)
         return z, both(_ahead(size, rate) <= self.tolerance, finite(size)), done

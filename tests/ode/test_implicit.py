@@ -130,6 +130,26 @@ def test_gradients_of_a_stiff_solve_agree_with_finite_differences():
     assert found == pytest.approx(expected, rel=1e-3)
 
 
+@pytest.mark.slow
+@needs_float64
+def test_gradients_survive_attempts_that_failed():
+    """Newton fails in the first attempts on Robertson's problem; its garbage must not come back."""
+    ts, options = [0.0, 0.1], {"solver": "kvaerno5", "rtol": 1e-8, "atol": 1e-12, "first_step": 0.1}
+
+    def end(y0):
+        return ode.odeint(ROBERTSON.f, y0, ts, max_steps=64, **options).ys[-1]
+
+    y0 = np.array([1.0, 0.0, 0.0])
+    value, pullback = vjp(end, tensor(y0))
+    assert ode.odeint(ROBERTSON.f, y0, ts, **options).stats.num_rejected > 2
+    found = to_numpy(pullback(tensor([0.0, 1.0, 0.0]))[0])
+    expected = [
+        (to_numpy(end(tensor(y0 + d))) - to_numpy(end(tensor(y0 - d))))[1] / 2e-5
+        for d in 1e-5 * np.eye(3)
+    ]
+    np.testing.assert_allclose(found, expected, rtol=1e-3)
+
+
 @needs_float64
 def test_a_gradient_comes_from_the_root_and_not_from_the_iterations():
     """One step of implicit Euler on y' = -y^3: dz/dy = 1 / (1 + 3 h z^2)."""
