@@ -33,6 +33,8 @@ class Field:
         if not callable(f):
             raise TypeError(f"`f` must be a callable `f(t, y)`. Received: f={f!r}")
         self.f, self.dtypes, self.numpy_only = f, dtypes, numpy_only
+        self._clock = None if dtypes is None else _state.time_dtype(dtypes)
+        self._half = dtypes is not None and dtypes != _state.summing_dtypes(dtypes)
         self.calls, self.memory = 0, ()
         self.differentiable = True
 
@@ -45,8 +47,8 @@ class Field:
         if self.numpy_only:
             return self._evaluate_numpy(t, y)
         if self.dtypes is not None:
-            t = ops.cast(t, _state.time_dtype(self.dtypes))
-            y = _state.cast(y, self.dtypes)
+            t = ops.cast(t, self._clock)
+            y = _state.cast(y, self.dtypes) if self._half else y
         return self.f(t, y) if _state.all_numpy(y) else call_with_tensors(self.f, t, y)
 
     def _evaluate_numpy(self, t, y):
