@@ -413,7 +413,7 @@ plt.show()
 # %% [markdown]
 # What the figure shows: the implicit Euler method walks along the slow branch with steps 75 times longer than Euler's method could bear at the start. With the same steps, Euler's method and RK4 leave all finite numbers. An implicit step costs several evaluations and a linear system; here it pays.
 #
-# Do not walk on like this into the jump at t = 81. There the solution itself is fast. A step of 0.5 is then too long for accuracy, and Newton's method may find no solution, or a wrong one: put a longer time into `grid` and look. Stable is not accurate. A solver has to shorten its step there: lesson 04.
+# Do not walk on like this into the jump that comes next. There the solution itself is fast. A step of 0.5 is then too long for accuracy, and Newton's method may find no solution, or a wrong one: put a longer time into `grid` and look. Stable is not accurate. A solver has to shorten its step there: lesson 04.
 
 # %% [markdown]
 # ## 5. What the ratio does not tell
