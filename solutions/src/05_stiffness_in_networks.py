@@ -568,7 +568,7 @@ def neural_stiffness_index(model, x, which="raw"):
             found.append(stiffness_aware_index(x0, x0 + move, 1.0).mean())
     return np.array(found)
 
-# %% wrong="neural_stiffness_index" shows="output-not-state" outcome="not yet"
+# %% wrong="neural_stiffness_index" shows="which-ignored" outcome="not yet"
 def neural_stiffness_index(model, x, which="raw"):
     columns = []
     for block in layers.residual_blocks(model):
@@ -619,6 +619,9 @@ def neural_stiffness_index(model, x, which="raw"):
         squares = [keras.ops.sum(keras.ops.square(v), axis=axes) for v in (move, states.state)]
         columns.append(keras.ops.sqrt(squares[0] / squares[1]))
     return keras.ops.convert_to_numpy(keras.ops.stack(columns, axis=1))
+
+# %% excuse="neural_stiffness_index" mutant="columns.append(stiffness_aware_index(x0, x0 + keras.ops.convert_to_numpy(move), 1.0)) -> columns.append(stiffness_aware_index(x0, x0 - keras.ops.convert_to_numpy(move), 1.0))"
+# A move the other way is as long: the norms are the same but for rounding.
 
 # %% probe="neural_stiffness_index"
 def probe(answer, draw):

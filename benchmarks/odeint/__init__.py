@@ -1,0 +1,1 @@
+"""Our solvers beside diffrax, torchdiffeq and SciPy: `python -m benchmarks.odeint`."""

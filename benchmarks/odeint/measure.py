@@ -1,0 +1,125 @@
+"""One case at one batch size: answers first, then times, then ratios at equal error."""
+
+from __future__ import annotations
+
+import keras
+import numpy as np
+
+from benchmarks.odeint import sides
+from benchmarks.odeint.cases import CHECKED, Case
+from benchmarks.odeint.timing import at_equal_error, side_by_side
+
+SCIPY_MOST = 64  # samples that SciPy solves; its time for more is in proportion
+
+
+def forward(case: Case, size: int, powers: tuple[int, ...], repeats: int) -> dict:
+    """Work-precision curves of each side, and our ratio to each of the others."""
+    curves: dict[str, list[dict]] = {}
+    y0, truth = case.batch(size), case.reference(size)
+    for power in powers:
+        runs = _forward_runs(case, y0, 10.0**-power)
+        answers = {name: run() for name, run in runs.items() if name == "scipy"}
+        times = side_by_side(_keeping(runs, answers), repeats)
+        for name, (ends, costs) in answers.items():
+            miss = np.linalg.norm(ends[:CHECKED] - truth) / np.linalg.norm(truth)
+            point = {"power": power, "error": float(miss), **costs, **times[name]}
+            if name == "scipy":
+                point = _whole_batch(point, size)
+            curves.setdefault(name, []).append(point)
+    ratios = {
+        name: {
+            key: at_equal_error(curves["ours"], points, key) for key in ("median", "evaluations")
+        }
+        for name, points in curves.items()
+        if name != "ours"
+    }
+    for ratio in ratios.values():
+        ratio["time"] = ratio.pop("median")
+    if "scipy" in ratios and size > 1:
+        ratios["scipy"]["evaluations"] = None  # theirs are for one sample each
+    return {"problem": case.name, "batch": size, "curves": curves, "ratios": ratios}
+
+
+def gradient(case: Case, size: int, power: int, repeats: int) -> dict:
+    """Times of the gradient of the squared end in the initial state, and how far two agree."""
+    y0, rtol = case.batch(size), 10.0**-power
+    runs = {"ours": sides.ours(case, y0, rtol, gradient=True)}
+    name = sides.peer_name(case, size)
+    if name:
+        runs[name] = sides.peer(case, y0, rtol, gradient=True)
+    answers: dict[str, tuple] = {}
+    times = side_by_side(_keeping(runs, answers), repeats)
+    found = {"problem": case.name, "batch": size, "power": power, "times": times}
+    if name:
+        mine, other = answers["ours"][0], answers[name][0]
+        found["disagreement"] = float(np.linalg.norm(mine - other) / np.linalg.norm(other))
+        found["ratio"] = times["ours"]["median"] / times[name]["median"]
+    return found
+
+
+def memory(case: Case, size: int, max_steps: int) -> dict:
+    """Bytes that a gradient solve keeps: JAX's plan of its program, or what torch saves."""
+    backend = keras.backend.backend()
+    sides_of = {"jax": _planned_bytes, "torch": _saved_bytes}
+    found = {"problem": case.name, "batch": size, "max_steps": max_steps}
+    return found | {"bytes": sides_of[backend](case, size, max_steps)}
+
+
+def _planned_bytes(case: Case, size: int, max_steps: int) -> int:
+    import jax
+
+    program = jax.jit(jax.grad(_loss(case, max_steps)))
+    plan = program.lower(jax.numpy.asarray(case.batch(size))).compile().memory_analysis()
+    return int(plan.temp_size_in_bytes)
+
+
+def _saved_bytes(case: Case, size: int, max_steps: int) -> int:
+    import torch
+
+    total = 0
+
+    def pack(tensor):
+        nonlocal total
+        total += tensor.numel() * tensor.element_size()
+        return tensor
+
+    y = torch.tensor(case.batch(size), requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
+        _loss(case, max_steps)(y)
+    return total
+
+
+def _loss(case: Case, max_steps: int):
+    from stepkit import ode
+
+    def loss(y):
+        options = {"rtol": 1e-4, "atol": 1e-4 * case.atol, "max_steps": max_steps}
+        solver = ode.Kvaerno5(batch_axes=1) if case.stiff else "dopri5"
+        return (ode.odeint(case.f, y, [0.0, case.end], solver=solver, **options).ys[-1] ** 2).sum()
+
+    return loss
+
+
+def _forward_runs(case: Case, y0: np.ndarray, rtol: float) -> dict:
+    runs = {"ours": sides.ours(case, y0, rtol)}
+    name = sides.peer_name(case, len(y0))
+    if name:
+        runs[name] = sides.peer(case, y0, rtol)
+    return runs | {"scipy": sides.scipy_side(case, y0[:SCIPY_MOST], rtol)}
+
+
+def _keeping(runs: dict, answers: dict) -> dict:
+    """The same runs, which leave their last answer in `answers`."""
+
+    def keep(name, run):
+        def kept():
+            answers[name] = run()
+
+        return kept
+
+    return {name: keep(name, run) for name, run in runs.items()}
+
+
+def _whole_batch(point: dict, size: int) -> dict:
+    scale = max(1.0, size / SCIPY_MOST)
+    return {k: v * scale if k in ("first", "median", "min", "max") else v for k, v in point.items()}

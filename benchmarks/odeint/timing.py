@@ -1,0 +1,53 @@
+"""Alternating repeats, and times read off two work-precision curves at the same error."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """How long one call takes; `run` waits for its answer."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def side_by_side(runs: dict[str, Callable], repeats: int) -> dict[str, dict[str, float]]:
+    """The first call of each, which compiles, then repeats in turn: median, min and max."""
+    first = {name: seconds(run) for name, run in runs.items()}
+    later: dict[str, list[float]] = {name: [] for name in runs}
+    for _ in range(repeats):
+        for name, run in runs.items():
+            later[name].append(seconds(run))
+    return {
+        name: {
+            "first": first[name],
+            "median": float(np.median(values)),
+            "min": min(values),
+            "max": max(values),
+        }
+        for name, values in later.items()
+    }
+
+
+def at_equal_error(ours: list[dict], theirs: list[dict], key: str) -> float | None:
+    """Ratio ours / theirs of `key` at the middle of the errors that both curves cover.
+
+    Both are interpolated in logarithms. `None` where the curves share no error or lack `key`.
+    """
+    curves = [sorted(points, key=lambda point: point["error"]) for points in (ours, theirs)]
+    if any(point.get(key) is None for points in curves for point in points) or not all(curves):
+        return None
+    errors = [np.log([max(p["error"], 1e-16) for p in points]) for points in curves]
+    low, high = max(each[0] for each in errors), min(each[-1] for each in errors)
+    if low > high:
+        return None
+    middle = (low + high) / 2
+    values = [
+        np.interp(middle, x, np.log([p[key] for p in points]))
+        for x, points in zip(errors, curves, strict=True)
+    ]
+    return float(np.exp(values[0] - values[1]))

@@ -1,0 +1,95 @@
+"""The benchmark compares like with like, and its ratios mean what they say."""
+
+import keras
+import numpy as np
+import pytest
+
+from benchmarks.odeint import measure, report, sides
+from benchmarks.odeint.cases import CHECKED, cases
+from benchmarks.odeint.timing import at_equal_error, side_by_side
+
+
+def curve(factor, errors):
+    """Work that grows as error to the power -1/5."""
+    return [{"error": e, "work": factor * e**-0.2} for e in errors]
+
+
+@pytest.mark.parametrize("factor", [0.25, 1.0, 3.0])
+def test_ratio_at_equal_error_of_power_laws_is_the_ratio_of_their_factors(factor):
+    ours, theirs = curve(factor, [1e-3, 1e-5, 1e-8]), curve(1.0, [3e-4, 2e-7])
+    assert at_equal_error(ours, theirs, "work") == pytest.approx(factor, rel=1e-12)
+
+
+def test_no_ratio_where_curves_share_no_error_or_a_number_is_missing():
+    far, near = curve(1.0, [1e-9, 1e-8]), curve(1.0, [1e-4, 1e-3])
+    assert at_equal_error(far, near, "work") is None
+    assert at_equal_error(near, [{"error": 5e-4, "work": None}], "work") is None
+
+
+def test_repeats_alternate_after_one_first_call_of_each():
+    calls = []
+    side_by_side({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=3)
+    assert "".join(calls) == "ab" + "ababab"
+
+
+@pytest.mark.parametrize("name", ["lorenz", "van_der_pol_10", "neural"])
+def test_every_side_gives_the_reference_and_more_accuracy_less_error(name):
+    case = cases()[name]
+    y0, truth = case.batch(CHECKED), case.reference(CHECKED)
+    makers = [sides.ours, sides.scipy_side]
+    if sides.peer_name(case):
+        makers.append(sides.peer)
+    for maker in makers:
+        misses = []
+        for rtol in (1e-4, 1e-8):
+            end, _ = maker(case, y0, rtol)()
+            misses.append(np.linalg.norm(end - truth) / np.linalg.norm(truth))
+        assert misses[1] < 1e-5, maker.__name__
+        assert misses[1] < misses[0] / 10, maker.__name__
+
+
+def test_gradient_of_each_side_is_that_of_central_differences():
+    case = cases()["neural"]
+    y0 = case.batch(2)
+    makers = [sides.ours] + ([sides.peer] if sides.peer_name(case) else [])
+    direction = np.random.default_rng().normal(size=y0.shape)
+    ends = [
+        sides.scipy_side(case, y0 + sign * 1e-4 * direction, 1e-10)()[0] for sign in (1.0, -1.0)
+    ]
+    slope = (np.sum(ends[0] ** 2) - np.sum(ends[1] ** 2)) / 2e-4
+    size = np.linalg.norm(direction)
+    for maker in makers:
+        gradient, _ = maker(case, y0, 1e-8, gradient=True)()
+        # Third derivatives times 1e-8, and the solve's own error: far below 1e-5 of the sizes.
+        assert abs(np.sum(gradient * direction) - slope) < 1e-5 * np.linalg.norm(gradient) * size
+
+
+def test_forward_row_has_a_curve_and_a_ratio_for_each_side():
+    row = measure.forward(cases()["lorenz"], 2, (3, 5), repeats=1)
+    others = set(row["curves"]) - {"ours"}
+    assert "scipy" in others
+    assert set(row["ratios"]) == others
+    for points in row["curves"].values():
+        assert points[1]["error"] < points[0]["error"]
+        assert all(p["min"] <= p["median"] <= p["max"] for p in points)
+
+
+@pytest.mark.skipif(keras.backend.backend() == "tensorflow", reason="tells no such number")
+def test_memory_grows_with_the_batch():
+    case = cases()["lorenz"]
+    small, large = (measure.memory(case, size, 64)["bytes"] for size in (1, 64))
+    assert 0 < small < large
+
+
+def test_report_shows_every_ratio_and_marks_what_is_missing():
+    ratios = {"scipy": {"time": 1.25, "evaluations": None}}
+    record = {
+        "circumstances": {"backend": "jax", "command": "run", "hardware": "box"},
+        "forward": [{"problem": "lorenz", "batch": 64, "ratios": ratios}],
+        "gradient": [{"problem": "lorenz", "batch": 1, "ratio": 0.5, "disagreement": 1e-6}],
+        "memory": [],
+    }
+    text = report.section(record)
+    assert "| lorenz | 64 | scipy | 1.25 | - |" in text
+    assert "| lorenz | 1 | 0.5 | 1e-06 |" in text
+    assert "memory" not in text
