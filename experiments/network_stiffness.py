@@ -80,15 +80,15 @@ def network(step_size: float, normalised: bool) -> keras.Model:
 
 
 def trained(seed: int, step_size: float, normalised: bool, data: tuple) -> dict:
-    """Train one network; measure the applied index, which is ||change|| / ||state|| here."""
+    """Train one network; measure the raw index, ||branch|| / ||state||, before and after."""
     x, y, x_test, y_test = data
     keras.utils.set_random_seed(seed)
     net = network(step_size, normalised)
-    before = neural_stiffness_index(net, x_test[:SAMPLES], "applied").values
+    before = neural_stiffness_index(net, x_test[:SAMPLES], "raw").values
     adam = keras.optimizers.Adam(LEARNING_RATE)
     net.compile(adam, "sparse_categorical_crossentropy", metrics=["accuracy"])
     net.fit(x, y, epochs=EPOCHS, batch_size=BATCH, verbose=0)
-    after = neural_stiffness_index(net, x_test[:SAMPLES], "applied").values
+    after = neural_stiffness_index(net, x_test[:SAMPLES], "raw").values
     accuracy = net.evaluate(x_test, y_test, batch_size=256, verbose=0)[1]
     return {"accuracy": accuracy, "before": before, "after": after}
 
@@ -124,7 +124,7 @@ def caption(record: dict) -> str:
         cell = record[name]["after"]["peak_to_median"]
         parts.append(f"{cell['min']:.1f} to {cell['max']:.1f} with {words}")
     return (
-        f"Relative change by block of trained networks of {DEPTH} blocks on test digits: the peak "
+        f"Raw index by block of trained networks of {DEPTH} blocks on test digits: the peak "
         f"over the median of the blocks is {', '.join(parts)} (range over {record['seeds']} seeds)."
     )
 
@@ -153,7 +153,7 @@ def draw(path: Path, record: dict, run: dict) -> None:
                 color=colour,
                 label=f"{when} training, median",
             )
-        axis.set(xlabel="block", ylabel="||change|| / ||state||", title=words, ylim=(0, None))
+        axis.set(xlabel="block", ylabel="raw index, ||f(x)|| / ||x||", title=words, ylim=(0, None))
         axis.set_xticks(blocks[::3])
         axis.legend()
     temporary = path.with_name(f".{path.name}")

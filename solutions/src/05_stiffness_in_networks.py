@@ -33,7 +33,7 @@ from stepkit.datasets import digits
 # %% [markdown] exercise="stiffness_aware_index"
 # Write the index for many samples at once. `y0` and `y1` have shape `(samples, ...)`: a sample may be a vector or an image, so the norm goes over all axes but the first. The result has shape `(samples,)`.
 #
-# `dt` is a number and may be negative, where time runs backwards; the index is never negative. A state that is zero and stays zero has index 0: 0 / 0 must not become NaN. A warning of NumPy costs nothing. About five lines.
+# `dt` is a number and may be negative, where time runs backwards; the index is never negative. A state that is zero and stays zero has index 0: 0 / 0 must not become NaN. One that leaves zero has index `np.inf`. Add no small number to the size. A warning of NumPy costs nothing. About five lines.
 
 # %% answer="stiffness_aware_index"
 def stiffness_aware_index(y0, y1, dt):
@@ -85,13 +85,13 @@ print(f"median index {np.median(speed):.2f}, largest {speed.max():.1f}")
 predict("05.where")
 
 # %% [markdown]
-# *What the figure shows:* the state creeps down, jumps to the other side, and creeps again. The index is low while it creeps and rises a hundredfold at each jump, in two peaks close together.
+# *What the figure shows:* the state creeps down, jumps to the other side, and creeps again. The index is low while it creeps and rises from below 0.1 to nearly 10 at each jump, in two peaks close together. Between the two x' is largest: there the state, which is x and x' together, is large and hardly changes, so the index dips.
 #
 # ## 2. One index per block
 #
-# A residual block is a step with $\Delta t = 1$: $x_{t+1} = x_t + f(x_t)$. So each block of a network has an index, for each sample. Huang and others (ICCV 2023) call it the *neural stiffness index* and draw it over the blocks of trained networks: some blocks stand out from their neighbours. They see in this the network's own jumps. The formula that they print is not publicly readable; what follows is a reading of their figures.
+# A residual block is a step with $\Delta t = 1$: $x_{t+1} = x_t + f(x_t)$. So each block of a network has an index, for each sample. Huang and others (ICCV 2023) call it the *neural stiffness index* and draw it over the blocks of trained networks: some blocks stand out from their neighbours. They see in this the network's own jumps. We have not compared our formula with theirs; it is a reading of their figures.
 #
-# If a gate or a step size $a$ is multiplied with the branch $f$, there are two indices:
+# If a gate or a step size $a$ is multiplied with the branch $f$, there are two indices. (If $a$ is the step size, the raw one is that of section 1 with $\Delta t = a$.)
 #
 # $$\text{raw} = \frac{\|f(x)\|}{\|x\|}, \qquad \text{applied} = \frac{\|a \cdot f(x)\|}{\|x\|}$$
 #
@@ -114,7 +114,7 @@ print("projection:", block.projection)
 #
 # Leave out blocks with a projection: their state and their output live in different spaces. Norms are over all axes but the first. The state of a block is what goes into it, `states.state`; in networks with a ReLU after each addition that is the state after the ReLU.
 #
-# `states` holds tensors. `keras.ops.convert_to_numpy` makes arrays of them. You may use `stiffness_aware_index`: while this exercise is judged it is a correct one. About nine lines.
+# `states` holds tensors or arrays. `keras.ops.convert_to_numpy` makes arrays of both. You may use `stiffness_aware_index`: while this exercise is judged it is a correct one. About nine lines.
 
 # %% answer="neural_stiffness_index"
 def neural_stiffness_index(model, x, which="raw"):
@@ -174,6 +174,7 @@ before = blocks_of(network, x_test[:200])
 network.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy", metrics=["accuracy"])
 network.fit(x_train, y_train, epochs=30, batch_size=64, verbose=0)  # about 4 s
 after = blocks_of(network, x_test[:200])
+print(f"test accuracy {network.evaluate(x_test, y_test, verbose=0)[1]:.1%}")
 
 # %%
 figure, axes = plt.subplots(1, 2, figsize=(11, 4), sharey=True, layout="constrained")
@@ -228,7 +229,7 @@ check("05.total_variation")
 # %% [markdown] exercise="peak_to_median"
 # Return how far the highest block of each row stands out: the largest entry over the median of the row, for an array `(samples, blocks)`. With an even number of blocks the median is the mean of the middle two, as everywhere.
 #
-# A constant row gives 1. So does a row of zeros: 0 / 0 must not become NaN. About four lines.
+# A constant row gives 1. So does a row of zeros: 0 / 0 must not become NaN. A median of zero under a peak that is not gives `np.inf`. A warning of NumPy costs nothing. About four lines.
 
 # %% answer="peak_to_median"
 def peak_to_median(index):
@@ -264,7 +265,7 @@ for when, index in (("before", before), ("after", after)):
     )
 
 # %% [markdown]
-# One network proves little. The script `experiments/network_stiffness.py` trains networks of {{network_stiffness.task.blocks}} blocks with {{network_stiffness.seeds}} seeds: with step size 1, with step size 1/16, and with step size 1 and batch normalisation at the start of each branch. It measures the applied index, which is the relative change of the state. The ranges are over seeds, of medians over {{network_stiffness.task.samples}} test images:
+# One network proves little. The script `experiments/network_stiffness.py` trains networks of {{network_stiffness.task.blocks}} blocks with {{network_stiffness.seeds}} seeds: with step size 1, with step size 1/16, and with step size 1 and batch normalisation at the start of each branch. It measures the raw index, so that networks of both step sizes can be compared. The ranges are over seeds, of medians over {{network_stiffness.task.samples}} test images:
 #
 # | network | peak over median, before | after | total variation, before | after | test accuracy |
 # |---|---|---|---|---|---|
@@ -272,8 +273,8 @@ for when, index in (("before", before), ("after", after)):
 # | step 1/16 | {{network_stiffness.step_1_over_depth.before.peak_to_median.min|.1f}} to {{network_stiffness.step_1_over_depth.before.peak_to_median.max|.1f}} | {{network_stiffness.step_1_over_depth.after.peak_to_median.min|.1f}} to {{network_stiffness.step_1_over_depth.after.peak_to_median.max|.1f}} | {{network_stiffness.step_1_over_depth.before.total_variation.min|.2f}} to {{network_stiffness.step_1_over_depth.before.total_variation.max|.2f}} | {{network_stiffness.step_1_over_depth.after.total_variation.min|.2f}} to {{network_stiffness.step_1_over_depth.after.total_variation.max|.2f}} | {{network_stiffness.step_1_over_depth.accuracy.min|.0%}} to {{network_stiffness.step_1_over_depth.accuracy.max|.0%}} |
 # | step 1, normalised | {{network_stiffness.normalised.before.peak_to_median.min|.1f}} to {{network_stiffness.normalised.before.peak_to_median.max|.1f}} | {{network_stiffness.normalised.after.peak_to_median.min|.1f}} to {{network_stiffness.normalised.after.peak_to_median.max|.1f}} | {{network_stiffness.normalised.before.total_variation.min|.2f}} to {{network_stiffness.normalised.before.total_variation.max|.2f}} | {{network_stiffness.normalised.after.total_variation.min|.2f}} to {{network_stiffness.normalised.after.total_variation.max|.2f}} | {{network_stiffness.normalised.accuracy.min|.0%}} to {{network_stiffness.normalised.accuracy.max|.0%}} |
 #
-# - With step size 1 the first or second block is the highest, with every seed, before training and after it. The state grows from block to block while a layer of tanh moves it by a bounded amount, so the index falls. Training changes little about it.
-# - With step size 1/16 the curve is nearly flat, and the test accuracy is higher. So here a peak is no sign of a good network.
+# - With step size 1 the first or second block is the highest, with every seed, before training and after it. The state grows from block to block while a layer of tanh moves it by a bounded amount, so the index falls. Training leaves the peak where it was and makes it somewhat higher, most with normalisation.
+# - With step size 1/16 no block stands out, and the test accuracy is higher. So here a peak is no sign of a good network. The total variation after training is about that of step size 1: the two numbers do not measure the same.
 # - No network shows a peak in the middle that training made. The paper draws such peaks for networks of 164 layers on colour images. Whether they arise there is not tested here.
 #
 # ## 4. Is that stiffness?
@@ -287,7 +288,7 @@ for when, index in (("before", before), ("after", after)):
 predict("05.growth", ...)
 
 # %% [markdown]
-# The next cell solves four problems and prints for each the median index along the solution, the *spectral radius* of the Jacobian (the largest of its eigenvalues in absolute value; lesson 03: it rules the steps of an explicit solver), and the steps that an explicit and an implicit solver take. Each step may have an error of 0.0001.
+# The next cell solves four problems and prints for each the median index along the solution, the *spectral radius* of the Jacobian (the largest of its eigenvalues in absolute value; if its mode decays, it rules the steps of an explicit solver), and the steps that an explicit and an implicit solver take. Each step may have an error of 0.0001.
 
 # %%
 def compare(name, f, jacobian, y0, end):
@@ -300,7 +301,7 @@ def compare(name, f, jacobian, y0, end):
         for solver in ("tsit5", "kvaerno5")
     )
     print(
-        f"{name:30} index {index:6.4f}, radius {radius:6.1f}, "
+        f"{name:30} index {index:8.2g}, radius {radius:6.1f}, "
         f"steps: explicit {explicit.num_steps:4}, implicit {implicit.num_steps:2}"
     )
 
@@ -323,9 +324,9 @@ predict("05.growth")
 # %% [markdown]
 # Read it line by line.
 #
-# - y' = 5y has the largest index of all and is the easiest: a few steps either way.
+# - y' = 5y has the largest index of all (5.06, because it is taken over a short step). It is not stiff: the implicit solver saves nothing.
 # - Van der Pol's oscillator creeps. Its index is tiny, and it is the stiffest: the explicit solver takes hundreds of times as many steps as the implicit one.
-# - The last two lines are one problem, seen from two origins. The Jacobian is the same, and so are the steps. The index falls by a factor of thousands.
+# - The last two lines are one problem, seen from two origins. The Jacobian is the same, and so are the steps. The index falls by a factor of more than a thousand.
 
 # %% [markdown] question="origin"
 # **Checkpoint.**
@@ -351,9 +352,9 @@ for name, index in (("raw", raw), ("applied", gate * raw)):
     print(f"{name:8s} rank correlation with the gate {test.statistic:5.2f}, p = {test.p_value:.4f}")
 
 # %% [markdown]
-# The rank correlation is 1 if the larger gate always has the larger index, and about 0 if they have nothing to do with each other. `permutation_test` shuffles the gates many times and counts how often chance does as well; that share is $p$.
+# The rank correlation is 1 if the larger gate always has the larger index, and about 0 if they have nothing to do with each other. `permutation_test` shuffles the gates 999 times and counts how often chance does as well; that share is $p$. It cannot be below 0.001.
 #
-# The random gates go with the applied index, beyond any doubt, and with the raw index not at all.
+# The random gates clearly go with the applied index, and not with the raw one.
 
 # %% [markdown] question="gates"
 # **Checkpoint.**
@@ -388,24 +389,26 @@ class StiffnessMonitor(keras.callbacks.Callback):
         self.history = []
         # END SOLUTION
 
-    # BEGIN SOLUTION
     def on_train_begin(self, logs=None):
+        # BEGIN SOLUTION
         self.history = []
+        # END SOLUTION
 
     def on_epoch_end(self, epoch, logs=None):
+        # BEGIN SOLUTION
         index = neural_stiffness_index(self.model, self.x)
         self.history.append(index.mean(axis=0))
         if logs is not None:
             logs["stiffness"] = float(self.history[-1].mean())
-    # END SOLUTION
+        # END SOLUTION
 
 
 # %%
 check("05.StiffnessMonitor")
 
 # %% [markdown] help="StiffnessMonitor"
-# ## which methods do I need?
-# `__init__`, which keeps `x`, and two that Keras calls: `def on_train_begin(self, logs=None)` and `def on_epoch_end(self, epoch, logs=None)`.
+# ## what does each method do?
+# `__init__` keeps `x`. `on_train_begin` makes an empty list. `on_epoch_end` measures, appends a row to the list, and puts one number into `logs`.
 # ## my entry does not show up
 # Change the dictionary that came in, `logs["stiffness"] = ...`. A new dictionary under the same name is seen by nobody else.
 # ## Why
@@ -421,6 +424,7 @@ image = plt.imshow(np.array(monitor.history).T, aspect="auto", origin="lower", c
 plt.colorbar(image, label="raw index, mean over 64 images")
 plt.xlabel("epoch")
 plt.ylabel("block")
+plt.xticks(range(2, 21, 2))
 plt.show()
 print("first epoch:", monitor.history[0].round(2))
 print("last epoch: ", monitor.history[-1].round(2))
@@ -468,6 +472,12 @@ def stiffness_aware_index(y0, y1, dt):
 def stiffness_aware_index(y0, y1, dt):
     y0, y1 = (np.reshape(y, (len(y), -1)) for y in (y0, y1))
     return np.linalg.norm((y1 - y0) / dt, axis=1) / np.linalg.norm(y0, axis=1)
+
+# %% wrong="stiffness_aware_index" shows="leaving-zero" outcome="not yet"
+def stiffness_aware_index(y0, y1, dt):
+    y0, y1 = (np.reshape(y, (len(y), -1)) for y in (y0, y1))
+    size = np.linalg.norm(y0, axis=1)
+    return np.where(size == 0, 0.0, np.linalg.norm(y1 - y0, axis=1) / size / abs(dt))
 
 # %% wrong="stiffness_aware_index" shows="size-of-the-end" outcome="not yet"
 def stiffness_aware_index(y0, y1, dt):
@@ -702,6 +712,11 @@ def peak_to_median(index):
 def peak_to_median(index):
     return np.max(index, axis=1) / np.median(index, axis=1)
 
+# %% wrong="peak_to_median" shows="peak-over-zero" outcome="not yet"
+def peak_to_median(index):
+    median = np.median(index, axis=1)
+    return np.where(median == 0, 1.0, np.max(index, axis=1) / median)
+
 # %% wrong="peak_to_median" shows="difference" outcome="not yet"
 def peak_to_median(index):
     return np.max(index, axis=1) - np.median(index, axis=1)
@@ -767,6 +782,20 @@ class StiffnessMonitor(keras.callbacks.Callback):
     def on_epoch_end(self, epoch, logs=None):
         self.history.append(neural_stiffness_index(self.model, self.x).mean(axis=0))
         logs["stiffness"] = float(self.history[-1].mean())
+
+# %% wrong="StiffnessMonitor" shows="logs-replaced" outcome="not yet"
+class StiffnessMonitor(keras.callbacks.Callback):
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def on_train_begin(self, logs=None):
+        self.history = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.history.append(neural_stiffness_index(self.model, self.x).mean(axis=0))
+        if logs:
+            logs["stiffness"] = float(self.history[-1].mean())
 
 # %% wrong="StiffnessMonitor" shows="blocks-lost" outcome="not yet"
 class StiffnessMonitor(keras.callbacks.Callback):
@@ -852,7 +881,7 @@ class StiffnessMonitor(keras.callbacks.Callback):
             raw, state = (keras.ops.convert_to_numpy(v) for v in (states.raw, states.state))
             row.append(np.mean(np.linalg.norm(raw, axis=-1) / np.linalg.norm(state, axis=-1)))
         self.history.append(np.array(row))
-        if logs:
+        if isinstance(logs, dict):
             logs["stiffness"] = sum(row) / len(row)
 
 # %% variant="StiffnessMonitor" style="a list for each row"

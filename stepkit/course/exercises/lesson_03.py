@@ -10,6 +10,7 @@ import numpy as np
 from stepkit import stiffness
 from stepkit.course.exercise import Lesson, Option
 from stepkit.course.trial import Suspect, Trial
+from stepkit.course.wording import show
 
 LESSON = Lesson("03")
 
@@ -62,11 +63,11 @@ def implicit_euler_step(f, t, y, h):
 
 LESSON.question(
     "smooth",
-    "The solution is smooth, and one Euler step of h = 0.042 along it errs by less than 0.001. "
-    "What does Euler's method do over 36 steps?",
+    "Euler's method starts at 0, which is 1 below the curve cos t, and takes 36 steps of 0.042. "
+    "One such step along the curve errs by less than 0.001. What does it do?",
     right="b",
     a=Option(
-        "it stays within 0.001: the solution is smooth",
+        "it reaches the curve and stays on it: the solution is smooth",
         "Smoothness bounds the new error of each step. It does not bound what becomes of the old "
         "errors.",
         "small-local-error-is-safe",
@@ -76,7 +77,7 @@ LESSON.question(
         "Each step multiplies the old error by 1 - 50 * 0.042 = -1.1: another sign, and larger.",
     ),
     c=Option(
-        "the errors add up, to about 36 times 0.001",
+        "it reaches the curve; then small errors add up, to about 36 times 0.001",
         "Errors would add up if each were kept as it is. Here each step multiplies them.",
         "errors-only-add",
     ),
@@ -228,7 +229,7 @@ def _judge_stability_function(trial: Trial) -> None:
     a, b = (np.array(each) for each in IMPLICIT)
     _expect_as_real(
         trial,
-        trial.call(a, b, -3.0),
+        trial.call(a, b, -3),
         0.25,
         "For the implicit Euler method at z = -3",
         [
@@ -236,6 +237,7 @@ def _judge_stability_function(trial: Trial) -> None:
             Suspect(2.5, "sign", "The matrix is I - z A, with a minus."),
             Suspect(1.25, "z-forgotten", "The z in front of b^T is missing."),
             Suspect(-0.75, "one-forgotten", "The 1 in front is the state itself: keep it."),
+            Suspect(0.0, "integer-result", "Cut down to a whole number, because z = -3 is one."),
         ],
     )
     for name, (a, b), closed in CLOSED:
@@ -290,7 +292,75 @@ def _expect_as_real(trial: Trial, got: Any, want: Any, case: str, suspects: list
     trial.expect(got, want, case, SHOULD_R, suspects, tolerance=1e-8, **k)
 
 
-# 2. largest_stable_step
+# 2. jacobian_by_differences
+
+
+@LESSON.exercise(
+    "jacobian_by_differences",
+    title="A Jacobian from differences",
+    points=2,
+    minutes=9,
+    difficulty=2,
+    importance=5,
+    signature="f, t, y",
+    reference=jacobian_by_differences,
+)
+def _judge_jacobian(trial: Trial) -> None:
+    """Derivatives by hand, then those of drawn fields; large, whole and zero states."""
+    matrix = np.array([[1.0, 2.0], [0.0, 3.0]])
+    _derivative(
+        trial, lambda t, y: matrix @ y, 0.0, np.zeros(2), matrix,
+        "For f(t, y) = A y with A = [[1, 2], [0, 3]], at y = 0", rough=1e-4,
+    )  # fmt: skip
+    draw = trial.draw
+    for rows, columns in ((3, 3), (2, 4), (4, 1)):
+        a, c = draw.normal(size=(2, rows, columns))
+        t, y = float(draw.normal()), draw.normal(size=columns)
+
+        def f(t, y, a=a, c=c):
+            return a @ np.sin(y) + t * (c @ y**2)
+
+        want = a * np.cos(y) + 2 * t * c * y
+        case = f"For a drawn field with {columns} states and {rows} slopes"
+        _derivative(trial, f, t, y, want, case)
+    y = np.array([3e8, -2e6, 0.5])
+    _derivative(
+        trial, lambda t, y: 1e-8 * y**2, 0.0, y,
+        np.diag(2e-8 * y),
+        "At y = [3e8, -2e6, 0.5], for f = 1e-8 y^2,",
+        lost="The step must grow with the number, or it is rounded away.",
+    )  # fmt: skip
+    _derivative(
+        trial, lambda t, y: 0.5 * y**2, 0.0, np.array([1, 2]), np.diag([1.0, 2.0]),
+        "At y = [1, 2], whole numbers, for f = y^2 / 2",
+        lost="Your copy of y holds whole numbers, so the step was cut off: copy as floats.",
+    )  # fmt: skip
+
+
+def _derivative(
+    trial: Trial, f: Callable, t: float, y: Any, want: Any, case: str, rough: float = 1e-4,
+    lost: str = "Nothing changed: the step is too short.",
+) -> None:  # fmt: skip
+    got = trial.call(f, t, y)
+    flat = np.asarray(want)
+    suspects = [
+        Suspect(flat.T, "transposed", "Row i belongs to the slope f_i, column j to the state y_j."),
+        Suspect(2 * flat, "half-forgotten", "A difference of both sides spans two steps."),
+        Suspect(flat / 2, "half-too-many", "Divide by the distance that you moved."),
+        Suspect(-flat, "sign", "The difference has the wrong sign."),
+        Suspect(np.zeros_like(flat), "step-lost", lost),
+    ]
+    if len(flat) == 3:  # the large numbers: a fixed step is lost in the first two, or in one
+        suspects += [
+            Suspect(np.where(np.arange(3) < k, 0.0, flat), "step-lost", lost) for k in (1, 2)
+        ]
+    trial.expect(
+        got, flat, case, "the Jacobian should be {want}; yours is {got}", suspects,
+        tolerance=rough,
+    )  # fmt: skip
+
+
+# 3. largest_stable_step
 
 
 @LESSON.exercise(
@@ -330,11 +400,19 @@ def _judge_largest_stable_step(trial: Trial) -> None:
             f"For Euler's R and the pair {value:.3g} and its conjugate",
             [Suspect(-2 / value.real, "real-part-only", "The imaginary part counts too.")],
         )  # fmt: skip
+    _longest(
+        trial, [-10.0, -0.5 + 4j, -0.5 - 4j], euler, 0.5, 1 / 16.25,
+        "For Euler's R and the eigenvalues -10 and -0.5 +- 4i",
+        [Suspect(0.2, "fastest-only", "The fastest is not the one that limits: look at all.")],
+    )  # fmt: skip
     omega = draw.uniform(0.5, 3.0)
     pair = np.array([1j * omega, -1j * omega])
     _longest(trial, pair, euler, 3.0, 0.0, "For Euler's R and an undamped pair +-i w", [])
     rk4 = CLOSED[2][2]
     _longest(trial, pair, rk4, 4 / omega, np.sqrt(8) / omega, "For RK4's R and a pair +-i w", [])
+    midpoint = _quiet(lambda z: (2 + z) / (2 - z))
+    border = "For the implicit midpoint rule and a pair +-i w, where |R| is 1 but for rounding,"
+    _longest(trial, pair, midpoint, 5.0, 5.0, border, [])
     _longest(trial, rates, implicit, 7.0, 7.0, "For implicit Euler, drawn lambda < 0", [])
     _longest(
         trial, [1.0], implicit, 5.0, 0.0, "For the implicit Euler R and lambda = 1, h_max = 5",
@@ -369,67 +447,6 @@ def _longest(
     trial.expect(
         got, want, case, "the longest stable step should be {want}; yours is {got}", suspects,
         tolerance=1e-9,
-    )  # fmt: skip
-
-
-# 3. jacobian_by_differences
-
-
-@LESSON.exercise(
-    "jacobian_by_differences",
-    title="A Jacobian from differences",
-    points=2,
-    minutes=9,
-    difficulty=2,
-    importance=5,
-    signature="f, t, y",
-    reference=jacobian_by_differences,
-)
-def _judge_jacobian(trial: Trial) -> None:
-    """Derivatives by hand, then those of drawn fields; large, whole and zero states."""
-    matrix = np.array([[1.0, 2.0], [0.0, 3.0]])
-    _derivative(
-        trial, lambda t, y: matrix @ y, 0.0, np.zeros(2), matrix,
-        "For f(t, y) = A y with A = [[1, 2], [0, 3]], at y = 0", rough=1e-4,
-    )  # fmt: skip
-    draw = trial.draw
-    for rows, columns in ((3, 3), (2, 4), (4, 1)):
-        a, c = draw.normal(size=(2, rows, columns))
-        t, y = float(draw.normal()), draw.normal(size=columns)
-
-        def f(t, y, a=a, c=c):
-            return a @ np.sin(y) + t * (c @ y**2)
-
-        want = a * np.cos(y) + 2 * t * c * y
-        case = f"For a drawn field with {columns} states and {rows} slopes"
-        _derivative(trial, f, t, y, want, case)
-    y = np.array([3e8, -2e6, 0.5])
-    _derivative(
-        trial, lambda t, y: 1e-8 * y**2, 0.0, y,
-        np.diag(2e-8 * y),
-        "At y = [3e8, -2e6, 0.5]: the step must grow with the number, or it is rounded away",
-    )  # fmt: skip
-    _derivative(
-        trial, lambda t, y: 0.5 * y**2, 0.0, np.array([1, 2]), np.diag([1.0, 2.0]),
-        "At y = [1, 2], whole numbers, for f = y^2 / 2",
-    )  # fmt: skip
-
-
-def _derivative(
-    trial: Trial, f: Callable, t: float, y: Any, want: Any, case: str, rough: float = 1e-4
-) -> None:
-    got = trial.call(f, t, y)
-    flat = np.asarray(want)
-    suspects = [
-        Suspect(flat.T, "transposed", "Row i belongs to the slope f_i, column j to the state y_j."),
-        Suspect(2 * flat, "half-forgotten", "A difference of both sides spans two steps."),
-        Suspect(flat / 2, "half-too-many", "Divide by the distance that you moved."),
-        Suspect(-flat, "sign", "The difference has the wrong sign."),
-        Suspect(np.zeros_like(flat), "step-lost", "Nothing changed: the step is too short."),
-    ]
-    trial.expect(
-        got, flat, case, "the Jacobian should be {want}; yours is {got}", suspects,
-        tolerance=rough,
     )  # fmt: skip
 
 
@@ -606,6 +623,7 @@ def _judge_implicit_euler_step(trial: Trial) -> None:
             Suspect([-99 / 101], "trapezoid", "That is the trapezoidal rule or the midpoint."),
             Suspect([39801.0], "guess-once", "The slope at Euler's trial state is not enough."),
             Suspect([-200 / 201], "change-not-state", "That is the change, not the new state."),
+            Suspect([0.0], "state-overwritten", "The y in the equation must stay the old state."),
             Suspect([-1 / 199], "sign", "A sign is lost in the equation z = y + h f(t + h, z)."),
         ],
     )  # fmt: skip
@@ -646,8 +664,15 @@ def _judge_implicit_euler_step(trial: Trial) -> None:
 def _lands(
     trial: Trial, f: Callable, t: float, y: Any, h: float, want: Any, case: str, suspects: list
 ) -> None:
+    got = trial.call(f, t, y, h)
+    if isinstance(got, np.ndarray) and np.all(np.abs(got) > 1e6):
+        trial.fail(
+            f"{case} a step should land at {show(np.array(want))}; yours landed at {show(got)}. "
+            f"Repeating z = y + h f(t + h, z) runs away where the step is long: use newton_step.",
+            "fixed-point",
+        )
     trial.expect(
-        trial.call(f, t, y, h), np.array(want), case,
-        "a step should land at {want}; yours landed at {got}", suspects, tolerance=1e-6,
+        got, np.array(want), case,
+        "a step should land at {want}; yours landed at {got}", suspects, tolerance=3e-8,
         scale=float(np.max(np.abs(y))),
     )  # fmt: skip
