@@ -13,7 +13,7 @@ from stepkit.stability import (
     stability_interval,
 )
 
-RNG = np.random.default_rng(7)
+RNG = np.random.default_rng()
 REAL = {
     "euler": 2.0, "midpoint": 2.0, "heun": 2.0, "ralston": 2.0, "bosh3": 2.512745326618329,
     "rk4": 2.785293563405282,

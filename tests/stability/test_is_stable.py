@@ -8,7 +8,7 @@ from stepkit import ode
 from stepkit.stability import is_stable, stability_function, stability_interval, stability_region
 from stepkit.stability.stability_region import boundary
 
-RNG = np.random.default_rng(7)
+RNG = np.random.default_rng()
 
 
 @pytest.mark.parametrize("solver", ["euler", "rk4", "trapezoid"])

@@ -8,7 +8,7 @@ from keras import layers, ops
 from stepkit._backend import can_jit_compile
 from stepkit.stability import OperatorNormConstraint
 
-RNG = np.random.default_rng(7)
+RNG = np.random.default_rng()
 STEPS = 100
 MODES = ["auto", *([True] if can_jit_compile() else [])]
 
@@ -133,9 +133,11 @@ def test_training_keeps_the_bound(jit_compile):
         model.fit(x, y, epochs=4, batch_size=16, verbose=0)
         grown[bound] = layer_norms(model)
     assert np.all(grown[None] > 0.9)
-    # 60 steps: at most a few per cent above, and the bound is in use
-    assert np.all(grown[0.7] < 0.7 * 1.03)
-    assert np.all(grown[0.7] > 0.7 * 0.97)
+    # From a random start the expected relative error of the squared norm is at most
+    # 0.871 ln(n) / (k - 1) after k steps (Kuczynski and Wozniakowski 1992); thrice that is allowed.
+    slack = 3 * 0.871 * np.log(36) / 59 / 2
+    assert np.all(grown[0.7] < 0.7 * (1 + slack))
+    assert np.all(grown[0.7] > 0.7 * 0.97)  # the bound is in use
 
 
 def test_saving(tmp_path):
