@@ -32,21 +32,22 @@ exact = solve_ivp(
     oscillator.f, oscillator.t_span, oscillator.y0, method="DOP853", rtol=1e-10, atol=1e-10
 )
 end_state = exact.y[:, -1]
-for steps in (500, 1000, 2000):
-    with np.errstate(all="ignore"):  # the first one may overflow
+for steps in (400, 500, 1000):
+    with np.errstate(all="ignore"):  # the first one overflows
         way = ode.odeint(oscillator.f, oscillator.y0, np.linspace(0, 40, steps + 1), solver="rk4")
-    print(f"RK4, {steps:4} steps: error at the end {np.max(np.abs(way.ys[-1] - end_state)):.5f}")
+    error = np.max(np.abs(way.ys[-1] - end_state))
+    print(f"RK4, {steps:4} steps: {way.result}, error at the end {error:.4f}")
 plt.plot(exact.t, exact.y[0])
 plt.xlabel("time t")
 plt.ylabel("position x")
 plt.show()
 
 # %% [markdown]
-# *What the figure shows:* x falls slowly from 2 to 1, jumps to -2, creeps back, jumps again. The jumps take a small part of the time.
+# *What the figure shows:* x falls slowly from 2 to 1, jumps to -2, creeps back, jumps again.
 #
-# A step that is short enough for the jumps is wasted on the rest, and a step that suits the rest misses the jumps. A fixed step is always wrong somewhere.
+# With 400 steps the numbers overflow, with 500 the answer is useless, with 1000 it is good: the jumps decide, which take a small part of the time. A step that is short enough for them is wasted on the rest. A fixed step is always wrong somewhere.
 #
-# To choose, a solver needs an estimate of its error. It gets one by a second, cheaper answer. An *embedded pair* is one tableau with two rows of weights: from the same stages it makes an answer of order p + 1 and one of order p. Their difference estimates the error of the worse answer, with hardly any extra calls of `f`. (Going on with the better answer is called *local extrapolation*.)
+# To choose, a solver needs an estimate of its error. It gets one by a second, cheaper answer. A method of order p errs by about $h^{p+1}$ in one step, and 1/h steps make $h^p$ of it. An *embedded pair* is one tableau with two rows of weights: from the same stages it makes an answer of order p + 1 and one of order p. Their difference estimates the error of the worse answer, with hardly any extra calls of `f`. (Going on with the better answer is called *local extrapolation*.)
 #
 # The next cell supplies such pairs: Bogacki and Shampine's of orders 3 and 2 (1989), and Dormand and Prince's of orders 5 and 4 (1980). A pair is called as `pair(f, t, y, h)`.
 
@@ -94,7 +95,7 @@ plt.show()
 predict("04.estimate")
 
 # %% [markdown]
-# *What the figure shows:* the estimate follows the line of slope 3. The true error of the answer that we keep lies below it, along slope 4. So the estimate is on the safe side: it belongs to the answer that is thrown away.
+# *What the figure shows:* the estimate follows the line of slope 3. The true error of the answer that we keep lies below it, along slope 4. So the estimate is on the safe side as long as h is short: it belongs to the answer that is thrown away.
 #
 # Is an error of 0.001 large? That depends on the state, and on you. You name two tolerances: `rtol`, relative to the state, and `atol`, for entries near 0. Each entry may be wrong by
 #
@@ -400,9 +401,9 @@ plt.show()
 predict("04.who_wins")
 
 # %% [markdown]
-# *What the figure shows:* Euler's points lie far to the right: 8,000 evaluations leave an error above 0.1. For an error of 0.0001 RK4 with equal steps takes several times the evaluations of your solver, and Dopri5 takes the fewest. Its line is the flattest: the more digits you want, the more its order pays.
+# *What the figure shows:* Euler's points lie far to the right: 8,000 evaluations leave an error above 0.1. (The others of its errors are as large as the oscillation, where order means nothing.) For an error of 0.0001 RK4 with equal steps takes several times the evaluations of your solver, and Dopri5 takes the fewest. Part of that is bookkeeping: your pair asks for its first slope anew in each attempt, and stepkit's solvers keep the last one. But Dopri5's line is the flattest: the more digits you want, the more its order pays.
 #
-# For loose tolerances the two adaptive lines meet. There neither of them can make its steps longer. Why not?
+# For loose tolerances Dopri5's evaluations hardly fall any more: its steps do not grow. Why not?
 #
 # ## 4. Where stability takes over
 #
@@ -442,13 +443,13 @@ for tol in (1e-4, 1e-3, 1e-2):
 predict("04.looser")
 
 # %% [markdown]
-# At the two looser tolerances the median of h times 50 comes to rest at 2.5: there the interval of stability of this method ends, on the negative axis. A longer step makes errors grow from step to step until the estimate sees it. Then the step shrinks, the errors die, the step grows again. The controller has become part of what swings.
+# At the two looser tolerances the median of h times 50 comes to rest at 2.5: there the interval of stability of this method ends, on the negative axis (lesson 03's `stability_function` gives 2.51 for its tableau). A longer step makes errors grow from step to step until the estimate sees it. Then the step shrinks, the errors die, the step grows again.
 #
-# Yours is an *integral* controller, short I. A PI controller also looks at the norm before:
+# Yours is an *integral* controller, short I: its step is the product of all factors so far. A PI controller also looks at the norm before:
 #
 # $$\text{factor} = \text{safety}\cdot e_n^{-(\beta_P + \beta_I)/(p+1)}\; e_{n-1}^{\beta_P/(p+1)}$$
 #
-# If the norm has just risen, it shortens the step more than the I controller would. $\beta_P = 0$, $\beta_I = 1$ is yours. (Gustafsson, 1991, and Söderlind, 2003, made control theory of it; `ode.PIDController` has their formula.)
+# P stands for *proportional*: this part answers to how the norm has just changed. At the same $\beta_I$ it shortens the step more after a rise, and less after a fall. $\beta_P = 0$, $\beta_I = 1$ is yours. With 0.3 and 0.4, as below, the controller also reacts more weakly altogether. (Gustafsson, 1991, and Söderlind, 2003, made control theory of it; `ode.PIDController` has their formula.)
 
 # %%
 def draw_gains(p, i, tol, axes, look="o"):
@@ -494,11 +495,11 @@ except ImportError:  # no sliders: one more setting
     show_gains(p=0.6, i=0.2)
 
 # %% [markdown]
-# *What the figures show, wherever you move:* the steps swing about the border or rest below it. No setting makes the typical step clearly longer than the border allows.
+# *What the figures show, wherever you move:* the steps swing about the border or rest below it. (Single steps may lie above the axis, which ends at 5.) No setting makes the typical step clearly longer than the border allows.
 #
 # ## 5. Stiffness, seen from inside
 #
-# A solver has no eigenvalues at hand. But Dopri5's last two stages ask for the slope at the *same time*, t + h, in two nearby states. How far the slopes part, relative to the states, shows the fastest rate of the field there:
+# A solver has no eigenvalues at hand. But Dopri5's last two of seven stages ask for the slope at the *same time*, t + h, in two nearby states $Y_6$ and $Y_7$. How far the slopes $k_6$ and $k_7$ part, relative to the states, estimates the fastest rate of the field there:
 #
 # $$|h|\,\frac{\lVert k_7 - k_6 \rVert}{\lVert Y_7 - Y_6 \rVert}$$
 #
@@ -570,9 +571,13 @@ predict("04.along")
 
 # %%
 strong = ode.problems.VanDerPol(mu=50.0, t_span=(0.0, 100.0))
+strong_end = ode.odeint(strong.f, strong.y0, strong.t_span, solver="kvaerno5", rtol=1e-9, atol=1e-9,
+                        max_steps=20000).ys[-1]  # fmt: skip
 for name in ("dopri5", "auto"):
     found = ode.odeint(strong.f, strong.y0, strong.t_span, solver=name, max_steps=20000)
-    print(f"{name:6}: {found.stats.num_steps} steps, {found.stats.num_evaluations} evaluations")
+    error = np.max(np.abs(found.ys[-1] - strong_end))
+    print(f"{name:6}: {found.stats.num_steps} steps, {found.stats.num_evaluations} evaluations, "
+          f"error at the end {error:.4f}")  # fmt: skip
 
 # %% [markdown] question="reading"
 # **Checkpoint.**

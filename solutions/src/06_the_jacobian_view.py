@@ -28,7 +28,7 @@ from stepkit.layers import ResidualStep
 #
 # Move `x` a little way `h` along `v`, and a little way back. The difference of the two values, divided by `2 h`, is nearly `J v`: the rate at which `f` changes in the direction `v`. This is a *central difference*. Looking to both sides cancels the error that grows with `h`; one of size `h²` is left.
 #
-# How small should `h` be? Too long, and the function bends on the way. Too short, and the two values agree in nearly all their digits, so that rounding is left. With 16 digits (float64) a move of about `1e-5` is a good compromise.
+# How far should one move, `h` times the length of `v`? Too far, and the function bends on the way. Not far enough, and the two values agree in nearly all their digits, so that rounding is left. With 16 digits (float64) a move of about `1e-5` is a good compromise.
 
 # %% [markdown] exercise="directional_derivative"
 # Return `J v` for `function` at `x`, by a central difference. `x` and `v` are arrays of the same shape, a batch perhaps; the result has the shape of `function(x)`, which may be another.
@@ -131,7 +131,7 @@ checkpoint("06.transposed", ...)
 # %% [markdown]
 # ## 2. The largest eigenvalue, from products alone
 #
-# Multiply a vector by a symmetric matrix `A` again and again. Each part of the vector along an eigenvector grows by its own eigenvalue, so the part with the largest one (in modulus) takes over. Make the vector short again after each product, lest it overflow. This is *power iteration*:
+# Multiply a vector by a symmetric matrix `A` again and again. Each part of the vector along an eigenvector grows by its own eigenvalue, so the part with the largest one (in modulus) takes over. Give the vector length 1 again after each product, so that it does not overflow. This is *power iteration*:
 #
 # `v ← A v / |A v|`
 #
@@ -198,19 +198,19 @@ plt.show()
 predict("06.slower")
 
 # %% [markdown]
-# *What the figure shows:* the errors of B fall by a factor of 4 a step, down to rounding. Those of A fall by about 0.8 a step only, and are far from small after 30.
+# *What the figure shows:* the errors of B fall by a factor of 4 a step, down to rounding. Those of A fall by about 0.8 a step only, and are still about 0.0002 after 30.
 #
-# The ratio of the two largest eigenvalues is 1/2 for B and 9/10 for A; its square is the factor per step. That no difference and no size enters is what makes the method blind to units, and slow where two eigenvalues nearly tie.
+# The ratio of the two largest eigenvalues is 1/2 for B and 9/10 for A; its square is the factor per step. Only the ratio counts: units do not matter, and two nearly equal eigenvalues make it slow.
 
 # %% [markdown]
 # ## 3. How much can a layer stretch?
 #
-# The *operator norm* of `J` is the largest factor `|J v| / |v|`. It is also the largest *singular value*. A Jacobian is not symmetric, and often not square. But `JᵀJ` is both: `v · JᵀJ v = |J v|²`. So its largest eigenvalue is the square of the operator norm, and power iteration finds it, with one `J v` and one `Jᵀ u` a step.
+# The *operator norm* of `J` is the largest factor `|J v| / |v|`. It is also the largest *singular value*. A Jacobian is not symmetric, and often not square. But `JᵀJ` is symmetric and square, and `v · JᵀJ v = |J v|²`. So its largest eigenvalue is the square of the operator norm, and power iteration finds it, with one `J v` and one `Jᵀ u` a step.
 
 # %% [markdown] exercise="operator_norm"
 # Return the operator norm of the Jacobian of `layer` at `x`, by `num_steps` steps of power iteration on `JᵀJ`. The operator `J` is given; turn the tensors that it returns into NumPy arrays by `keras.ops.convert_to_numpy`.
 #
-# Start from a random vector of the shape of `x`. A vector of ones may lie where `J v` is 0. For a layer that is constant the norm is 0. You may use `power_iteration`. The check uses a correct one, even if yours is wrong. About five lines.
+# Start from a random vector of the shape of `x`. A vector of ones may lie where `J v` is 0. For a layer that is constant the norm is 0. You may use `power_iteration`, which returns two things; you need the first. The check uses a correct one, even if yours is wrong. About five lines.
 
 # %% answer="operator_norm"
 def operator_norm(layer, x, num_steps=100):
@@ -280,7 +280,7 @@ predict("06.convolution")
 # %% [markdown]
 # ## 4. Eigenvalues do not tell everything
 #
-# A matrix is called *normal* if it has eigenvectors that are at right angles to each other. Symmetric matrices are normal. Most Jacobians are not.
+# A matrix of n rows is called *normal* if it has n eigenvectors, each at right angles to all others. Symmetric matrices are normal. Most Jacobians are not.
 
 # %% [markdown] question="transient"
 # **Predict before you run.**
@@ -380,7 +380,7 @@ check("06.block_margin")
 # The region of a method is where one step on `y' = λ y` does not grow. For Euler's method that step is a multiplication by `1 + h λ`, and the eigenvalue that is farthest out decides.
 
 # %% [markdown]
-# Now a network of eight blocks, for digits with noise, as in lesson 01. `stability.block_margin(model, x)` finds the eigenvalues of all blocks at all samples.
+# Now a network of eight blocks, for digits with noise, as in lesson 01. `stability.block_margin(model, x)` finds the eigenvalues of all blocks at all samples. It returns an object: `margin` is your number, `amplification` the largest factor.
 
 # %% [markdown] question="trained"
 # **Predict before you run.**
@@ -429,7 +429,7 @@ predict("06.trained")
 # %% [markdown]
 # *What the figure shows:* eigenvalues of all blocks and samples, circles inside the disc and crosses outside. Before and after training they lie all around 0, so every block has some outside the disc. With the penalty they crowd around 0, where a block does nothing.
 #
-# Your own function agrees with the library's. Here is the whole Jacobian of one block at one image, column by column, which 16 numbers allow:
+# Your own function agrees with the library's. Here is the whole Jacobian of the first block of the penalised network at one image, column by column, which 16 numbers allow:
 
 # %%
 margin_of = use("06.block_margin")
@@ -445,7 +445,7 @@ print(f"logarithmic norm {float(growth(matrix)):.4f}")
 #
 # One run proves little. `experiments/blocks_in_the_region.py` repeats it with {{blocks_in_the_region.seeds}} seeds. The table gives the smallest and the largest value over the seeds, each a median over 8 blocks and 100 test images; accuracy is that on unseen images.
 #
-# | | outside (at least) | largest factor | logarithmic norm | accuracy |
+# | | pairs outside, smallest over seeds | largest factor | logarithmic norm | accuracy |
 # |---|---|---|---|---|
 # | before training | {{blocks_in_the_region.networks.plain.before.outside.min|.0%}} | {{blocks_in_the_region.networks.plain.before.amplification.min|.2f}} to {{blocks_in_the_region.networks.plain.before.amplification.max|.2f}} | {{blocks_in_the_region.networks.plain.before.logarithmic_norm.min|.2f}} to {{blocks_in_the_region.networks.plain.before.logarithmic_norm.max|.2f}} |  |
 # | after training | {{blocks_in_the_region.networks.plain.after.outside.min|.0%}} | {{blocks_in_the_region.networks.plain.after.amplification.min|.2f}} to {{blocks_in_the_region.networks.plain.after.amplification.max|.2f}} | {{blocks_in_the_region.networks.plain.after.logarithmic_norm.min|.2f}} to {{blocks_in_the_region.networks.plain.after.logarithmic_norm.max|.2f}} | {{blocks_in_the_region.networks.plain.after.accuracy.min|.0%}} to {{blocks_in_the_region.networks.plain.after.accuracy.max|.0%}} |
@@ -455,7 +455,10 @@ print(f"logarithmic norm {float(growth(matrix)):.4f}")
 #
 # - **The region is no description of these blocks.** Not one pair of a block and an image lies inside, in any seed, before or after training. Random weights put eigenvalues on all sides of 0, and training without the penalty leaves them there.
 # - **The penalty draws them to 0, not into the disc.** 0 lies on the rim of the disc. So the crosses stay crosses, with factors closer to 1. A strength of 0.1 nearly switches the blocks off.
-# - **Here that costs no accuracy.** The heavy penalty raises it by {{blocks_in_the_region.gain.heavy|.3f}} on average, as a fraction of 1, the light one by {{blocks_in_the_region.gain.light|.3f}}; with so many seeds we would notice {{blocks_in_the_region.networks.heavy.cost.detectable|.3f}} and {{blocks_in_the_region.networks.light.cost.detectable|.3f}} four times in five. Now look at the last row: without any blocks the network is right more often still. This task does not need blocks, so a penalty that silences them helps. That does not say that stable blocks classify better.
+# - **Here that costs no accuracy.** The heavy penalty raises it by {{blocks_in_the_region.gain.heavy|.3f}} on average, as a fraction of 1, the light one by {{blocks_in_the_region.gain.light|.3f}}. With so many seeds differences of {{blocks_in_the_region.networks.heavy.cost.detectable|.3f}} and {{blocks_in_the_region.networks.light.cost.detectable|.3f}} would usually have shown.
+# - **But this task does not need blocks.** Without any, the network is right more often still: look at the last row. So a penalty that silences them helps here. That does not say that stable blocks classify better.
+#
+# A logarithmic norm above 0 says the same from the side of the flow: along `f` some change would grow at once.
 
 # %% [markdown] question="meaning"
 # **Checkpoint.**
@@ -464,7 +467,7 @@ print(f"logarithmic norm {float(growth(matrix)):.4f}")
 checkpoint("06.meaning", ...)
 
 # %% [markdown]
-# A block outside the region is no defect in itself. A flow that forgets its start should contract. A classifier must keep, or even enlarge, differences that matter. The region is about one step repeated for ever; a network makes eight different steps and stops. What the eigenvalues do tell is where small changes of the input grow, and by how much.
+# A block outside the region is no defect in itself. A flow that forgets its start should contract. A classifier must keep, or even enlarge, differences that matter. The region is about one step repeated for ever; a network makes eight different steps and stops. What an eigenvalue outside does tell: some small change of the input grows in this block. By how much the worst one grows in one step, the operator norm of `I + J` says.
 #
 # ## Summary
 #

@@ -204,9 +204,8 @@ LESSON.question(
 
 LESSON.question(
     "looser",
-    "The solution creeps, and nothing happens. But the field has a rate of -50, so that "
-    "stability caps the step. You make the tolerance ten times looser. How many fewer steps "
-    "does the solver of order 3 take?",
+    "The solution creeps, and nothing happens, though the field has a rate of -50. You make the "
+    "tolerance ten times looser. How many fewer steps does the solver of order 3 accept?",
     right="c",
     a=Option(
         "ten times fewer",

@@ -520,8 +520,7 @@ def _not_by_eigenvalues(trial: Trial) -> None:
 
 
 def _blind_start(trial: Trial) -> None:
-    away = trial.draw.normal(size=3)
-    away -= away.mean()
+    away = trial.draw.permutation([2.0, -1.0, -1.0])  # so that 1 + 1 - 2 is 0 without rounding
     matrix = np.outer(trial.draw.normal(size=2), away)
     _expect_norm(trial, matrix, (1, 3), 3, "For a layer that gives 0 for the vector of ones")
 
@@ -608,10 +607,10 @@ def _expect_growth(trial: Trial, matrix, want, case: str) -> None:
 )
 def _judge_block_margin(trial: Trial) -> None:
     """Matrices made of known eigenvalues, real and in pairs."""
-    _expect_margin(trial, np.diag([-0.5, -3.0]), np.array([-0.5, -3.0]), None,
-                   "For diag(-0.5, -3) and no step size given")  # fmt: skip
-    _expect_margin(trial, np.diag([-0.5, -3.0]), np.array([-0.5, -3.0]), 0.5,
-                   "For diag(-0.5, -3) and step size 0.5")  # fmt: skip
+    _expect_margin(trial, np.diag([-1.5, -3.0]), np.array([-1.5, -3.0]), None,
+                   "For diag(-1.5, -3) and no step size given")  # fmt: skip
+    _expect_margin(trial, np.diag([-1.5, -3.0]), np.array([-1.5, -3.0]), 0.5,
+                   "For diag(-1.5, -3) and step size 0.5")  # fmt: skip
     turn = np.array([[0.0, -1.0], [1.0, 0.0]])
     case = "For [[0, -1], [1, 0]], with eigenvalues i and -i, and step size 0.5"
     _expect_margin(trial, turn, np.array([1j, -1j]), 0.5, case)
@@ -642,15 +641,20 @@ def _expect_margin(trial: Trial, matrix, values, step, case: str) -> None:
         Suspect(1 - np.abs(1 + values).max(axis=-1), "step-ignored",
                 "The step size is not used."),
         Suspect(1 - np.abs(h * values).max(axis=-1), "identity-forgotten",
-                "A block keeps its input: it multiplies by 1 + h z, not by h z."),
+                "A block keeps its input: it multiplies by 1 + h λ, not by h λ."),
         Suspect(1 - np.abs(factors.real).max(axis=-1), "real-part-only",
-                "You left out the imaginary parts. |1 + h z| is the modulus."),
+                "You left out the imaginary parts. |1 + h λ| is the modulus."),
         Suspect(-values.real.max(axis=-1), "continuous-time",
-                "That is a statement on the flow. A step is stable where |1 + h z| <= 1."),
-        Suspect(1 - factors.real.max(axis=-1), "no-modulus", "Take the modulus of 1 + h z."),
-        Suspect(1 - sizes.min(axis=-1), "smallest", "The farthest eigenvalue decides."),
+                "That is a statement on the flow. A step is stable where |1 + h λ| <= 1."),
+        Suspect(1 - factors.real.max(axis=-1), "no-modulus", "Take the modulus of 1 + h λ."),
+        Suspect(1 - sizes.min(axis=-1), "smallest",
+                "The eigenvalue farthest out decides, not the one farthest in."),
         Suspect(1 - sizes, "all-eigenvalues", "One margin for each matrix: its smallest."),
         Suspect(1 - sizes.max(), "one-for-all", "One margin is asked for each matrix."),
+        Suspect(
+            1 - np.abs(1 + h * np.linalg.eigvalsh(matrix)).max(axis=-1), "symmetric-only",
+            "eigvalsh is for symmetric matrices; this one is not: take eigvals.",
+        ),
         Suspect(1 - np.linalg.norm(jumps, 2, axis=(-2, -1)), "norm-not-eigenvalues",
                 "You took the operator norm of I + h J. The region is about eigenvalues."),
     ]  # fmt: skip
