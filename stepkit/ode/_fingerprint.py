@@ -40,6 +40,7 @@ LIBRARIES = frozenset(
 CHANCE = frozenset(["choice", "dropout", "normal", "rand", "randint", "randn", "random", "uniform"])
 PLAIN = (type(None), type(...), bool, int, float, complex, str, bytes)
 CALLABLES = (types.BuiltinFunctionType, types.MethodWrapperType, types.MethodDescriptorType)
+SKIPPED = ("__doc__", "__module__", "__dict__", "__weakref__", "__annotations__")
 LARGEST = 1 << 20  # bytes of an array that are worth comparing
 
 
@@ -88,7 +89,7 @@ class Fingerprint:
         if isinstance(value, dict):
             return "dict", tuple((self._of(k), self._of(v)) for k, v in value.items())
         if isinstance(value, keras.Variable):
-            self.variables.append(value)
+            self._note([value])
             return "variable", id(value)
         if isinstance(value, keras.Layer):
             return self._layer(value)
@@ -107,6 +108,10 @@ class Fingerprint:
         if isinstance(value, type):
             return self._class(value)
         return self._object(value)
+
+    def _note(self, variables: list[keras.Variable]) -> None:
+        known = set(map(id, self.variables))
+        self.variables += [each for each in variables if id(each) not in known]
 
     def _module(self, module: types.ModuleType) -> Hashable:
         if module.__name__.partition(".")[0] not in LIBRARIES:
@@ -134,30 +139,35 @@ class Fingerprint:
         )
 
     def _class(self, kind: type) -> Hashable:
-        own = [each for each in kind.__mro__ if not _of_library(each)]
-        return "class", id(kind), tuple(self._members(each) for each in own)
+        return "class", id(kind), self._members(kind, SKIPPED)
 
-    def _members(self, kind: type) -> Hashable:
-        skipped = ("__doc__", "__module__", "__dict__", "__weakref__", "__annotations__")
-        members = {k: _unwrapped(v) for k, v in vars(kind).items() if k not in skipped}
-        return tuple((name, self._of(member)) for name, member in members.items())
+    def _members(self, kind: type, skipped: tuple[str, ...]) -> Hashable:
+        own = [each for each in kind.__mro__ if not _of_library(each)]
+        members = [(k, _unwrapped(v)) for each in own for k, v in vars(each).items()]
+        return tuple((name, self._of(member)) for name, member in members if name not in skipped)
 
     def _layer(self, layer: keras.Layer) -> Hashable:
         if not layer.built:
             raise UnfitError("a layer without weights as yet")
-        self.variables += [v for v in layer.variables if id(v) not in map(id, self.variables)]
-        public = {k: v for k, v in vars(layer).items() if not k.startswith("_")}
+        self._note(layer.variables)
+        public = {k: v for k, v in vars(layer).items() if not k.startswith("_") and k != "build"}
         known = {k: v for k, v in public.items() if not _bookkeeping(v)}
         parts = tuple((name, self._of(value)) for name, value in known.items())
         inner = tuple(self._of(each) for each in getattr(layer, "layers", ()))
-        return "layer", id(layer), self._of(type(layer)), parts, inner
+        members = self._made(type(layer), ("__init__", "build"))
+        return "layer", id(layer), members, parts, inner
 
     def _object(self, value: Any) -> Hashable:
         if not hasattr(value, "__dict__"):
             raise UnfitError(f"an object of type {type(value).__name__}")
         kind = type(value)
         state = {k: v for k, v in vars(value).items() if not _derived(kind, k)}
-        return "object", self._of(kind), self._of(state)
+        return "object", self._made(kind, ("__init__",)), self._of(state)
+
+    def _made(self, kind: type, done: tuple[str, ...]) -> Hashable:
+        """The class of an object that exists: what `done` did, such as drawing, is in its state."""
+        self.kept.append(kind)
+        return id(kind), self._members(kind, (*SKIPPED, *done))
 
 
 def _numbers(array: np.ndarray) -> Hashable:

@@ -4,9 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks.odeint import measure, report, sides
+from benchmarks import report, timing
+from benchmarks.odeint import measure, sides
 from benchmarks.odeint.cases import CHECKED, cases
-from benchmarks.odeint.timing import at_equal_error, side_by_side
+from benchmarks.timing import at_equal_error, side_by_side
 
 
 def curve(factor, errors):
@@ -29,7 +30,16 @@ def test_no_ratio_where_curves_share_no_error_or_a_number_is_missing():
 def test_repeats_alternate_after_one_first_call_of_each():
     calls = []
     side_by_side({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=3)
-    assert "".join(calls) == "ab" + "ababab"
+    assert "".join(calls) == "ab" * 31  # short runs: ten times as often
+
+
+@pytest.mark.parametrize(("each", "rounds"), [(0.01, 30), (0.4, 3), (4.0, 2), (100.0, 1)])
+def test_long_runs_are_repeated_less_often(monkeypatch, each, rounds):
+    monkeypatch.setattr(timing, "seconds", lambda run: run())
+    calls = []
+    times = side_by_side({name: lambda: calls.append(0) or each for name in "ab"}, repeats=3)
+    assert len(calls) == 2 + 2 * rounds
+    assert times["a"]["median"] == each
 
 
 @pytest.mark.parametrize("name", ["lorenz", "van_der_pol_10", "neural"])
@@ -89,7 +99,7 @@ def test_report_shows_every_ratio_and_marks_what_is_missing():
         "gradient": [{"problem": "lorenz", "batch": 1, "ratio": 0.5, "disagreement": 1e-6}],
         "memory": [],
     }
-    text = report.section(record)
+    text = report.solvers(record)
     assert "| lorenz | 64 | scipy | 1.25 | - |" in text
     assert "| lorenz | 1 | 0.5 | 1e-06 |" in text
     assert "memory" not in text

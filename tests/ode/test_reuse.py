@@ -224,6 +224,43 @@ def test_the_same_field_is_compiled_once(place):
     assert len(_reuse.programs) == before
 
 
+class Drawn(Decay):
+    """A field whose weights are drawn when it is made, and never after."""
+
+    def __init__(self):
+        super().__init__()
+        self.own = np.random.default_rng().normal(1.0, 1e-9)
+
+
+class DrawnLayer(keras.layers.Layer):
+    """The same as a layer."""
+
+    def build(self, shape):
+        draw = keras.random.normal((), mean=1.0, stddev=1e-9)
+        self.rate = self.add_weight(shape=(), initializer=lambda *_, **__: draw)
+
+    def call(self, y):
+        return -self.rate * y
+
+
+def drawn_layer():
+    layer = DrawnLayer()
+    layer.build((2,))
+    return lambda t, y: layer(y)
+
+
+@compiles
+@pytest.mark.parametrize("make", [Drawn, drawn_layer])
+def test_weights_that_were_drawn_once_are_no_reason_to_compile_again(make):
+    f = make()
+    at_one(f)
+    before = len(_reuse.programs), next(reversed(_reuse.programs))
+    for start in (2.0, 3.0):
+        assert at_one(f, start=start) == pytest.approx(start * np.exp(-1), rel=1e-4)
+        assert (len(_reuse.programs), next(reversed(_reuse.programs))) == before
+    assert f in next(reversed(_reuse.programs.values())).kept
+
+
 @compiles
 def test_a_lambda_in_a_loop_is_compiled_once():
     numbers = set()

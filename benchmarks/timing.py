@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+ENOUGH, TOO_MUCH = 1.0, 15.0
+
 
 def seconds(run: Callable[[], object]) -> float:
     """How long one call takes; `run` waits for its answer."""
@@ -16,20 +18,29 @@ def seconds(run: Callable[[], object]) -> float:
 
 
 def side_by_side(runs: dict[str, Callable], repeats: int) -> dict[str, dict[str, float]]:
-    """The first call of each, which compiles, then repeats in turn: median, min and max."""
+    """The first call of each, which compiles, then repeats in turn: median, min and max.
+
+    Short runs are repeated up to ten times as often, until `ENOUGH` seconds are spent; long ones
+    less often, once `TOO_MUCH` are.
+    """
     first = {name: seconds(run) for name, run in runs.items()}
     later: dict[str, list[float]] = {name: [] for name in runs}
-    for _ in range(repeats):
+    spent = 0.0
+    for done in range(10 * repeats):
+        if spent > (TOO_MUCH if done < repeats else ENOUGH) and done:
+            break
         for name, run in runs.items():
             later[name].append(seconds(run))
+            spent += later[name][-1]
+    return {name: {"first": first[name]} | summary(values) for name, values in later.items()}
+
+
+def summary(values: list[float]) -> dict[str, float]:
+    """Median, minimum and maximum."""
     return {
-        name: {
-            "first": first[name],
-            "median": float(np.median(values)),
-            "min": min(values),
-            "max": max(values),
-        }
-        for name, values in later.items()
+        "median": float(np.median(values)),
+        "min": float(min(values)),
+        "max": float(max(values)),
     }
 
 

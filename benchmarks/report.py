@@ -1,0 +1,135 @@
+"""Writes docs/benchmarks.md from the records: `python -m benchmarks.report`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+HEAD = """# Benchmarks
+
+Written by `python -m benchmarks.report` from `benchmarks/results`. All times are medians of
+alternating repeats in one process; the first call, which compiles, is kept apart.
+TensorFlow on a GPU was not measured.
+
+"""
+NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
+SOLVERS = """## Solvers
+
+A ratio is ours divided by theirs: **above 1 ours is slower.** It is read at equal error, off two
+work-precision curves interpolated in logarithms. Errors are measured against SciPy at rtol 1e-11.
+float64 throughout.
+
+- Ours and the peers choose one step for the whole batch. SciPy solves sample after sample; beyond
+  8 samples its time is in proportion.
+- Stiff problems: `Kvaerno5(batch_axes=1)` knows that the samples are independent; diffrax's
+  Kvaerno5 on the whole array factors one dense matrix, so it stands beside small batches only.
+- diffrax does not count Newton's evaluations: no ratio there. torchdiffeq and torch are eager.
+- Memory of a gradient: JAX's plan of temporary bytes; on torch, the bytes of saved tensors
+  (a tensor that is saved twice counts twice); TensorFlow tells no such number.
+"""
+STIFFNESS = """## Looking at stiffness
+
+`callbacks.StiffnessMonitor` on 64 samples, against the same epoch without it; and
+`stability.block_margin` on 4 samples, by 24 products for Ritz values (`max_dense=0`) and by whole
+Jacobians. Both ways are compared on untrained networks of random weights, whose largest factor
+|1 + z| lies at the rim of a dense disc of eigenvalues: a hard case for Ritz values.
+"""
+
+
+def main() -> None:
+    (ROOT / "docs" / "benchmarks.md").write_text(text(), encoding="utf-8")
+
+
+def text() -> str:
+    """The page, from the records that are there."""
+    parts = [HEAD, SOLVERS, *map(solvers, _records("odeint")), STIFFNESS]
+    return "\n".join([*parts, *map(stiffness, _records("stiffness"))])
+
+
+def solvers(record: dict) -> str:
+    """The tables of one record of `benchmarks.odeint`."""
+    lines = _title(record)
+    lines += table(("problem", "batch", "peer", "time", "evaluations"), forward_rows(record))
+    lines += table(("gradient of", "batch", "time", "disagreement"), gradient_rows(record))
+    return "\n".join(
+        lines + table(("memory of", "batch", "max_steps", "bytes"), memory_rows(record))
+    )
+
+
+def stiffness(record: dict) -> str:
+    """The tables of one record of `benchmarks.stiffness`."""
+    lines = _title(record)
+    lines += [f"`import stepkit` beyond Keras: {shown(record['import']['median'])} s.", ""]
+    watched = [
+        (kind, row["plain"]["median"], row["watched"]["median"], row["share"])
+        for kind, row in record["monitor"].items()
+    ]
+    lines += table(("network", "plain epoch, s", "with the monitor, s", "added share"), watched)
+    for varied in ("width", "depth"):
+        rows, powers = record[varied]["rows"], record[varied]["powers"]
+        head = ("width", "blocks", "matrix-free, s", "full, s", "ratio", "largest factor apart")
+        lines += table(head, list(map(_spectrum_row, rows)))
+        lines += [
+            f"Time grows as {varied} to the power {shown(powers['matrix_free'])} matrix-free, "
+            f"{shown(powers['full'])} with whole Jacobians (least squares through the rows).",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _spectrum_row(row: dict) -> tuple:
+    ways = (row["times"][way]["median"] for way in ("matrix_free", "full"))
+    return (row["width"], row["depth"], *ways, row["ratio"], row["apart"])
+
+
+def _records(name: str) -> list[dict]:
+    paths = sorted((ROOT / "benchmarks" / "results").glob(f"{name}_*.json"))
+    return [json.loads(path.read_text("utf-8")) for path in paths]
+
+
+def _title(record: dict) -> list[str]:
+    around = record["circumstances"]
+    name = NAMES[around["backend"]]
+    return [f"### {name}", "", f"`{around['command']}`: {around['hardware']}.", ""]
+
+
+def forward_rows(record: dict) -> list[tuple]:
+    """Our ratio to each other side."""
+    return [
+        (row["problem"], row["batch"], peer, ratio["time"], ratio["evaluations"])
+        for row in record["forward"]
+        for peer, ratio in row["ratios"].items()
+    ]
+
+
+def gradient_rows(record: dict) -> list[tuple]:
+    """Our ratio to the peer, at equal tolerances."""
+    return [
+        (row["problem"], row["batch"], row["ratio"], row["disagreement"])
+        for row in record["gradient"]
+        if "ratio" in row
+    ]
+
+
+def memory_rows(record: dict) -> list[tuple]:
+    """What a gradient solve keeps."""
+    return [(r["problem"], r["batch"], r["max_steps"], r["bytes"]) for r in record["memory"]]
+
+
+def table(head: tuple, rows: list[tuple]) -> list[str]:
+    """Lines of a Markdown table; `-` where a number is missing; nothing without rows."""
+    if not rows:
+        return []
+    lines = [head, ("---",) * len(head), *(tuple(map(shown, row)) for row in rows)]
+    return [f"| {' | '.join(line)} |" for line in lines] + [""]
+
+
+def shown(value) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.3g}" if isinstance(value, float) else str(value)
+
+
+if __name__ == "__main__":
+    main()

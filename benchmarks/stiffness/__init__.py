@@ -1,0 +1,1 @@
+"""What looking at stiffness and importing stepkit cost: `python -m benchmarks.stiffness`."""
