@@ -27,7 +27,8 @@ class ODEBlock(keras.Layer):
 
     Args:
         field: `keras.Layer` that keeps the shape of the state.
-        solver: what `ode.get` takes. Defaults to `"rk4"`.
+        solver: what `ode.get` takes. The samples of a batch are independent, so an implicit one
+            is used with `batch_axes=1`, if it says nothing else. Defaults to `"rk4"`.
         num_steps: int >= 1, equal steps. Defaults to `4`.
         t_span: `(t0, t1)`, two different floats. Defaults to `(0.0, 1.0)`.
         **kwargs: `name`, `dtype`, `trainable`, as for every Keras layer.
@@ -68,7 +69,7 @@ class ODEBlock(keras.Layer):
         super().__init__(autocast=False, **kwargs)
         _child.check_layer("field", field)
         self.field, self.solver, self.num_steps, self.t_span = field, solver, num_steps, t_span
-        self._solver = ode.get(solver)
+        self._solver = _for_samples(ode.get(solver))
         self._grid = TimeGrid.make(self._times(), None)
         self.supports_masking = True
 
@@ -155,3 +156,10 @@ class ODEBlock(keras.Layer):
         field = keras.saving.deserialize_keras_object(config["field"])
         solver, t_span = ode.deserialize(config["solver"]), tuple(config["t_span"])
         return cls(**{**config, "field": field, "solver": solver, "t_span": t_span})
+
+
+def _for_samples(solver: Any) -> Any:
+    """Returns an implicit solver with a system of equations for each sample; others as they are."""
+    if getattr(solver, "batch_axes", None) != 0:
+        return solver
+    return type(solver).from_config({**solver.get_config(), "batch_axes": 1})

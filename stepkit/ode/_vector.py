@@ -14,19 +14,39 @@ def _dtypes(leaves: list, numpy: bool) -> list:
     return [np.asarray(leaf).dtype for leaf in leaves] if numpy else _state.dtypes_of(leaves)
 
 
+def _shape(leaf: Any) -> tuple[int | None, ...]:
+    return tuple(leaf.shape) if hasattr(leaf, "shape") else np.shape(leaf)
+
+
+def _check_known(shapes: list[tuple], batch_axes: int) -> None:
+    within = [size for shape in shapes for size in shape[batch_axes:]]
+    if None in within or any(shape[:batch_axes].count(None) > 1 for shape in shapes):
+        raise ValueError(
+            "An implicit solver must know how many equations it solves. Expected: a solver that "
+            "takes each sample for a system of its own, such as `Kvaerno5(batch_axes=1)`, or a "
+            f"state of known shape. Received: shapes {shapes} with batch_axes={batch_axes}"
+        )
+
+
 class Vector:
     """How states of one structure are laid out on one last axis.
 
     Args:
         like: a state; leaves of NumPy or of tensors.
         batch_axes: int, how many leading axes of each leaf count samples.
+
+    Raises:
+        ValueError: where the number of equations is not known, as in a model that leaves its batch
+            size open and a solver that takes the batch for one system.
     """
 
     def __init__(self, like: Any, batch_axes: int) -> None:
         self.like, self.numpy = like, _state.all_numpy(like)
         leaves = tree.flatten(like)
-        self.batch = tuple(np.shape(leaves[0]))[:batch_axes]
-        self.shapes = [tuple(np.shape(leaf))[batch_axes:] for leaf in leaves]
+        shapes = [_shape(leaf) for leaf in leaves]
+        _check_known(shapes, batch_axes)
+        self.batch = tuple(-1 if size is None else size for size in shapes[0][:batch_axes])
+        self.shapes = [shape[batch_axes:] for shape in shapes]
         self.sizes = [int(np.prod(shape)) for shape in self.shapes]
         self.dtypes = _dtypes(leaves, self.numpy)
         self.widest = None if self.numpy else _state.time_dtype(self.dtypes)

@@ -8,6 +8,7 @@ from keras import layers, ops
 from stepkit import ode
 from stepkit._backend import can_jit_compile
 from stepkit.layers import ODEBlock
+from stepkit.stability import stability_function
 from stepkit.testing import check_layer
 
 RNG = np.random.default_rng()
@@ -71,6 +72,21 @@ def test_a_field_with_t_gets_the_time_also_when_compiled(jit):
     model.compile(jit_compile=jit)
     factor = ode.problems.SeasonalGrowth().exact(2.0)
     np.testing.assert_allclose(model.predict(x, verbose=0), factor * x, rtol=1e-4)
+
+
+@pytest.mark.parametrize("solver", ["implicit_euler", "trapezoid", ode.Kvaerno5()])
+def test_an_implicit_solver_solves_sample_by_sample_and_is_saved_as_given(solver):
+    matrix, x = RNG.normal(size=(3, 3)).astype("float32"), RNG.normal(size=(4, 3)).astype("float32")
+    matrix -= 20 * np.eye(3, dtype="float32")
+    block = ODEBlock(linear(matrix), solver=solver, num_steps=2)
+    model = keras.Sequential([keras.Input((3,)), block])
+    received = model.predict(x, verbose=0, batch_size=3)
+    function = stability_function(ode.get(solver))
+    values, vectors = np.linalg.eig(matrix.astype("float64"))
+    step = (vectors * function(0.5 * values)) @ np.linalg.inv(vectors)
+    np.testing.assert_allclose(received, x @ np.real(step @ step).T, rtol=1e-3, atol=1e-5)
+    again = ODEBlock.from_config(block.get_config())
+    assert ode.get(again.solver) == ode.get(solver)
 
 
 def test_solver_swap_shares_the_weights():

@@ -2,12 +2,13 @@
 
 import json
 
+import keras
 import numpy as np
 import pytest
 from keras import ops
 
 from stepkit import ode
-from stepkit._backend import has_float64, vjp
+from stepkit._backend import can_jit_compile, has_float64, vjp
 from stepkit.ode import problems
 
 RNG = np.random.default_rng()
@@ -209,3 +210,60 @@ def test_wrong_tableaux_and_options_are_named():
         ode.Kvaerno5(batch_axes=-1)
     with pytest.raises(ValueError, match="max_iterations >= 1"):
         ode.Newton(max_iterations=0)
+
+
+# In a model ------------------------------------------------------------------------------------
+
+
+class Relax(keras.layers.Layer):
+    """y' = a y from 0 to 1; the state at the end."""
+
+    def __init__(self, solver, **options):
+        super().__init__()
+        self.solver, self.options = solver, options
+
+    def build(self, input_shape):
+        self.a = self.add_weight(shape=(), initializer=keras.initializers.Constant(-2.0))
+
+    def call(self, y):
+        field = lambda t, y: self.a * y  # noqa: E731
+        return ode.odeint(field, y, [0.0, 1.0], solver=self.solver, **self.options).ys[-1]
+
+
+ADAPTIVE = {"rtol": 1e-4, "atol": 1e-6, "max_steps": 64}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("solver", "options", "factor", "slope", "rel", "jit"),
+    [
+        # Each step of 1/4 divides by 1 - a/4, here 1.5; the slope is the derivative in a.
+        (ode.ImplicitEuler(1), {"step_size": 0.25}, 1.5**-4, 1.5**-5, 1e-4, False),
+        (ode.ImplicitEuler(1), {"step_size": 0.25}, 1.5**-4, 1.5**-5, 1e-4, True),
+        # The gradient of the step is that of the method: five times the tolerance is generous.
+        (ode.Kvaerno5(1), ADAPTIVE, np.exp(-2), np.exp(-2), 5e-4, False),
+        (ode.AutoSwitch(1), ADAPTIVE, np.exp(-2), np.exp(-2), 5e-4, True),
+    ],
+    ids=["implicit_euler", "implicit_euler-jit", "kvaerno5", "auto-jit"],
+)
+def test_a_model_that_leaves_its_batch_open_runs_and_trains(
+    solver, options, factor, slope, rel, jit
+):
+    if jit and not can_jit_compile():
+        pytest.skip("torch's compiler takes very long")
+    layer = Relax(solver, **options)
+    model = keras.Sequential([keras.Input((3,)), layer])
+    model.compile(keras.optimizers.SGD(0.1), "mse", jit_compile=jit)
+    x = RNG.uniform(0.5, 1.0, size=(5, 3)).astype("float32")
+    np.testing.assert_allclose(model.predict(x, verbose=0, batch_size=2), factor * x, rtol=rel)
+    model.fit(x, 0 * x, batch_size=5, verbose=0)
+    expected = -2.0 - 0.1 * np.mean(x**2) * 2 * factor * slope
+    assert float(layer.a) == pytest.approx(expected, rel=rel)
+
+
+@pytest.mark.skipif(
+    keras.backend.backend() != "tensorflow", reason="only TensorFlow traces with open shapes"
+)
+def test_a_batch_that_is_open_and_one_system_is_refused_in_words_that_help():
+    with pytest.raises(ValueError, match=r"batch_axes=1.*Received: shapes \[\(None, 3\)\]"):
+        keras.Sequential([keras.Input((3,)), Relax("kvaerno5", **ADAPTIVE)])
