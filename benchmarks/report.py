@@ -114,7 +114,14 @@ def gradient_rows(record: dict) -> list[tuple]:
 
 def memory_rows(record: dict) -> list[tuple]:
     """What a gradient solve keeps."""
-    return [(r["problem"], r["batch"], r["max_steps"], r["bytes"]) for r in record["memory"]]
+    return [
+        (row["problem"], row["batch"], row["max_steps"], row["ours"], _theirs(row))
+        for row in record["memory"]
+    ]
+
+
+def _theirs(row: dict) -> int | None:
+    return next((row[name] for name in ("diffrax", "torchdiffeq") if name in row), None)
 
 
 def table(head: tuple, rows: list[tuple]) -> list[str]:

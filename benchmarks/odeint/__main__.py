@@ -65,13 +65,13 @@ def measured(setting: dict) -> dict:
                 found["gradient"].append(row)
                 _say("gradient", name, size, row.get("ratio"))
     if os.environ["KERAS_BACKEND"] != "tensorflow":  # TensorFlow tells no such number
-        sizes = setting["batches"][:2]
         found["memory"] = [
-            measure.memory(known["lorenz"], size, steps)
-            for size in sizes
+            measure.memory(known[name], size, steps)
+            for name in ("lorenz", "neural")
+            for size in setting["batches"][:2]
             for steps in setting["steps"]
         ]
-        _say("memory", [(row["batch"], row["max_steps"], row["bytes"]) for row in found["memory"]])
+        _say("memory", found["memory"])
     return found
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import keras
 import numpy as np
 
@@ -59,21 +61,25 @@ def gradient(case: Case, size: int, power: int, repeats: int) -> dict:
 
 def memory(case: Case, size: int, max_steps: int) -> dict:
     """Bytes that a gradient solve keeps: JAX's plan of its program, or what torch saves."""
-    backend = keras.backend.backend()
-    sides_of = {"jax": _planned_bytes, "torch": _saved_bytes}
+    measured = {"jax": _planned_bytes, "torch": _saved_bytes}[keras.backend.backend()]
+    rtol, y0 = 1e-4, case.batch(size)
     found = {"problem": case.name, "batch": size, "max_steps": max_steps}
-    return found | {"bytes": sides_of[backend](case, size, max_steps)}
+    found["ours"] = measured(sides.our_solve(case, rtol, max_steps, gradient=True), y0)
+    name = sides.peer_name(case, size)
+    if name:
+        found[name] = measured(sides.peer_solve(case, rtol, max_steps), y0)
+    return found
 
 
-def _planned_bytes(case: Case, size: int, max_steps: int) -> int:
+def _planned_bytes(solve: Callable, y0: np.ndarray) -> int:
     import jax
 
-    program = jax.jit(jax.grad(_loss(case, max_steps)))
-    plan = program.lower(jax.numpy.asarray(case.batch(size))).compile().memory_analysis()
+    program = jax.jit(jax.grad(lambda y: (solve(y)[0] ** 2).sum()))
+    plan = program.lower(jax.numpy.asarray(y0)).compile().memory_analysis()
     return int(plan.temp_size_in_bytes)
 
 
-def _saved_bytes(case: Case, size: int, max_steps: int) -> int:
+def _saved_bytes(solve: Callable, y0: np.ndarray) -> int:
     import torch
 
     total = 0
@@ -83,21 +89,10 @@ def _saved_bytes(case: Case, size: int, max_steps: int) -> int:
         total += tensor.numel() * tensor.element_size()
         return tensor
 
-    y = torch.tensor(case.batch(size), requires_grad=True)
+    y = torch.tensor(y0, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        _loss(case, max_steps)(y)
+        (solve(y)[0] ** 2).sum()
     return total
-
-
-def _loss(case: Case, max_steps: int):
-    from stepkit import ode
-
-    def loss(y):
-        options = {"rtol": 1e-4, "atol": 1e-4 * case.atol, "max_steps": max_steps}
-        solver = ode.Kvaerno5(batch_axes=1) if case.stiff else "dopri5"
-        return (ode.odeint(case.f, y, [0.0, case.end], solver=solver, **options).ys[-1] ** 2).sum()
-
-    return loss
 
 
 def _forward_runs(case: Case, y0: np.ndarray, rtol: float) -> dict:

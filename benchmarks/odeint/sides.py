@@ -36,27 +36,32 @@ def peer_name(case: Case, size: int = 1) -> str | None:
 
 def ours(case: Case, y0: np.ndarray, rtol: float, gradient: bool = False) -> Callable:
     """stepkit: dopri5, or kvaerno5 where the problem is stiff."""
-    options = {
-        "solver": ode.Kvaerno5(batch_axes=1) if case.stiff else "dopri5",
-        "rtol": rtol,
-        "atol": rtol * case.atol,
-        "max_steps": STEPS if gradient else MANY,
-        "differentiable": gradient,
-    }
-
-    def solve(y):
-        solved = ode.odeint(case.f, y, [0.0, case.end], **options)
-        stats = solved.stats
-        tried = stats.num_steps + stats.num_rejected
-        return solved.ys[-1], tried, stats.num_evaluations
-
-    return _runner(solve, y0, gradient)
+    return _runner(our_solve(case, rtol, STEPS if gradient else MANY, gradient), y0, gradient)
 
 
 def peer(case: Case, y0: np.ndarray, rtol: float, gradient: bool = False) -> Callable:
     """Diffrax on JAX, torchdiffeq on torch."""
-    solve = {"diffrax": _diffrax, "torchdiffeq": _torchdiffeq}[peer_name(case, len(y0))]
-    return _runner(solve(case, rtol, gradient), y0, gradient)
+    return _runner(peer_solve(case, rtol, STEPS if gradient else MANY), y0, gradient)
+
+
+def our_solve(case: Case, rtol: float, max_steps: int, gradient: bool) -> Callable:
+    """The function of a batch of tensors that returns its end, steps and evaluations."""
+    solver = ode.Kvaerno5(batch_axes=1) if case.stiff else "dopri5"
+    options = {"rtol": rtol, "atol": rtol * case.atol, "max_steps": max_steps}
+
+    def solve(y):
+        times = [0.0, case.end]
+        solved = ode.odeint(case.f, y, times, solver=solver, differentiable=gradient, **options)
+        stats = solved.stats
+        return solved.ys[-1], stats.num_steps + stats.num_rejected, stats.num_evaluations
+
+    return solve
+
+
+def peer_solve(case: Case, rtol: float, max_steps: int) -> Callable:
+    """The same by the peer; `-1` for what it does not tell."""
+    make = {"jax": _diffrax, "torch": _torchdiffeq}[keras.backend.backend()]
+    return make(case, rtol, max_steps)
 
 
 def scipy_side(case: Case, y0: np.ndarray, rtol: float) -> Callable:
@@ -71,7 +76,7 @@ def scipy_side(case: Case, y0: np.ndarray, rtol: float) -> Callable:
     return run
 
 
-def _diffrax(case: Case, rtol: float, gradient: bool) -> Callable:
+def _diffrax(case: Case, rtol: float, max_steps: int) -> Callable:
     import diffrax
 
     term = diffrax.ODETerm(lambda t, y, args: case.f(t, y))
@@ -82,7 +87,7 @@ def _diffrax(case: Case, rtol: float, gradient: bool) -> Callable:
     def solve(y):
         solved = diffrax.diffeqsolve(
             term, solver, 0.0, case.end, None, y,
-            stepsize_controller=controller, adjoint=adjoint, max_steps=STEPS if gradient else MANY,
+            stepsize_controller=controller, adjoint=adjoint, max_steps=max_steps,
         )  # fmt: skip
         tried = solved.stats["num_steps"]
         # Six new stages in a step of Dopri5, one slope and one trial of the first step; Newton's
@@ -92,7 +97,7 @@ def _diffrax(case: Case, rtol: float, gradient: bool) -> Callable:
     return solve
 
 
-def _torchdiffeq(case: Case, rtol: float, gradient: bool) -> Callable:
+def _torchdiffeq(case: Case, rtol: float, max_steps: int) -> Callable:
     import torch
     from torchdiffeq import odeint
 
