@@ -7,31 +7,34 @@ from collections.abc import Callable
 
 import numpy as np
 
-ENOUGH, TOO_MUCH = 1.0, 15.0
+BLOCK, ENOUGH, TOO_MUCH = 0.01, 1.0, 15.0  # seconds
 
 
-def seconds(run: Callable[[], object]) -> float:
-    """How long one call takes; `run` waits for its answer."""
+def seconds(run: Callable[[], object], calls: int = 1) -> float:
+    """How long one call takes, on average over some in a row; `run` waits for its answer."""
     start = time.perf_counter()
-    run()
-    return time.perf_counter() - start
+    for _ in range(calls):
+        run()
+    return (time.perf_counter() - start) / calls
 
 
 def side_by_side(runs: dict[str, Callable], repeats: int) -> dict[str, dict[str, float]]:
     """The first call of each, which compiles, then repeats in turn: median, min and max.
 
-    Short runs are repeated up to ten times as often, until `ENOUGH` seconds are spent; long ones
-    less often, once `TOO_MUCH` are.
+    A repeat is as many calls in a row as fill `BLOCK` seconds: a single short one would pay for
+    what the side before it has left in the caches. Short repeats are made up to ten times as often,
+    until `ENOUGH` seconds are spent; long ones less often, once `TOO_MUCH` are.
     """
     first = {name: seconds(run) for name, run in runs.items()}
+    calls = {name: max(1, round(BLOCK / seconds(run))) for name, run in runs.items()}
     later: dict[str, list[float]] = {name: [] for name in runs}
     spent = 0.0
     for done in range(10 * repeats):
         if spent > (TOO_MUCH if done < repeats else ENOUGH) and done:
             break
         for name, run in runs.items():
-            later[name].append(seconds(run))
-            spent += later[name][-1]
+            later[name].append(seconds(run, calls[name]))
+            spent += later[name][-1] * calls[name]
     return {name: {"first": first[name]} | summary(values) for name, values in later.items()}
 
 

@@ -17,6 +17,7 @@ from stepkit.course.store import write_text
 
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = ("stepkit", "keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "scipy")
+PACKAGES += ("onnx", "onnxruntime", "tf2onnx", "jax2onnx", "litert-torch")
 
 
 def circumstances(command: str) -> dict[str, Any]:

@@ -24,6 +24,28 @@ def runs_in_python() -> bool:
     return keras.backend.backend() not in ("tensorflow", "jax")
 
 
+def check_not_exported() -> None:
+    """Refuses a loop in Python whose end depends on numbers while torch records an export.
+
+    The file would keep the decisions of the example that was recorded, and be wrong for others.
+
+    Raises:
+        RuntimeError: then.
+    """
+    if keras.backend.backend() != "torch":
+        return
+    import torch
+
+    exporting = getattr(torch.compiler, "is_exporting", bool)  # older versions cannot tell
+    if torch.jit.is_tracing() or exporting():
+        raise RuntimeError(
+            "An adaptive or implicit solve cannot be exported from torch: its loop ends when the "
+            "numbers say so, and the file would keep what they said for one example. Expected: an "
+            "explicit solver with fixed steps, or an export from TensorFlow or JAX. Received: an "
+            "export in progress"
+        )
+
+
 def saving_while(
     limit: int,
     running: Callable[[State], Any],
@@ -73,6 +95,7 @@ def plain_while(
             lambda carry: (carry[0] + 1, body(carry[1])),
             (0, state),
         )[1]
+    check_not_exported()
     for _ in range(limit):
         if not running(state):
             break

@@ -110,10 +110,10 @@ class AdaptiveLoop:
 
     def body(self, carry: dict[str, Any]) -> tuple[dict[str, Any], Any, Any]:
         """Keeps the state at the next time if the last step went beyond it, else tries a step."""
-        if not self.dense:  # there is one time to reach, and the last step ends there
+        if not self.dense:  # one time to reach: the last step ends there, in the carry
             after = self._attempt(carry)
             arrived = choose(after["t"] == self.end, self.count(1), self.count(0))
-            return {**after, "slot": carry["slot"] + arrived}, self.count(0), after["y"]
+            return {**after, "slot": carry["slot"] + arrived}, self.count(0), ()
         slot, value = carry["slot"], self._value(carry)
         after = branch(
             self._due(carry), lambda: {**carry, "slot": slot + 1}, lambda: self._attempt(carry)
@@ -234,8 +234,13 @@ class AdaptiveLoop:
         """Returns a scalar that keeps the dtype of `leaf`."""
         return value if self.plain else ops.cast(value, leaf.dtype)
 
-    def only_reached(self, table: Any, carry: dict[str, Any]) -> Any:
-        """Returns the table with NaN at the times that the solve did not reach."""
+    def states(self, table: Any, carry: dict[str, Any]) -> Any:
+        """Returns the states at all times after the first; NaN at those that were not reached."""
+        if not self.dense:
+            table = tree.map_structure(lambda leaf: leaf[None], carry["y"])
+        return self._only_reached(table, carry)
+
+    def _only_reached(self, table: Any, carry: dict[str, Any]) -> Any:
         slots, reached = self.slots, carry["slot"]
         if self.plain and reached == slots:
             return table

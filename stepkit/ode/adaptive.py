@@ -87,6 +87,7 @@ def solve(
     direction = 1.0 if ts[-1] > ts[0] else -1.0
     program = partial(_saved, solver=solver, demands=demands, direction=direction)
     if _state.all_numpy(y0) or while_loop.runs_in_python():
+        while_loop.check_not_exported()
         return program(field, y0, ts)
     clock = _state.time_dtype(_state.dtypes_of(y0))
     return reuse(program, field, (y0, ops.convert_to_tensor(ts, dtype=clock)))
@@ -94,7 +95,8 @@ def solve(
 
 def _saved(field, y0, ts, solver, demands, direction):
     run = AdaptiveLoop(field, y0, ts, solver, demands, direction)
-    loop = (demands.max_steps + run.slots, run.running, run.body, run.start(), run.slots, y0)
+    like = y0 if run.dense else ()
+    loop = (demands.max_steps + run.slots, run.running, run.body, run.start(), run.slots, like)
     if run.plain:
         stack = np.stack if run.numpy else ops.stack
         last, table = while_loop.in_python(*loop, stack=stack)
@@ -102,4 +104,4 @@ def _saved(field, y0, ts, solver, demands, direction):
         last, table = while_loop.saving_while(*loop, demands.differentiable)
     field.memory = last["memory"]
     told = ("slot", "status", "t", "h", "accepted", "rejected", "evaluations")
-    return run.only_reached(table, last), {key: last[key] for key in told}
+    return run.states(table, last), {key: last[key] for key in told}

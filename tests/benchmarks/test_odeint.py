@@ -27,18 +27,33 @@ def test_no_ratio_where_curves_share_no_error_or_a_number_is_missing():
     assert at_equal_error(near, [{"error": 5e-4, "work": None}], "work") is None
 
 
-def test_repeats_alternate_after_one_first_call_of_each():
+def test_repeats_alternate_in_blocks_after_first_calls(monkeypatch):
+    monkeypatch.setattr(timing, "BLOCK", 0.0)
     calls = []
     side_by_side({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, repeats=3)
-    assert "".join(calls) == "ab" * 31  # short runs: ten times as often
+    assert "".join(calls) == "ab" * 32  # one compiles, one is probed; short runs ten times as often
+
+
+def test_short_calls_are_timed_in_a_row(monkeypatch):
+    monkeypatch.setattr(timing, "seconds", lambda run, calls=1: next(run() for _ in range(calls)))
+    counts = {"a": 0, "b": 0}
+
+    def run(name, each):
+        counts[name] += 1
+        return each
+
+    times = side_by_side({"a": lambda: run("a", 0.001), "b": lambda: run("b", 0.1)}, repeats=1)
+    rounds = 10  # 0.11 s each, one second in all
+    assert counts == {"a": 2 + 10 * rounds, "b": 2 + rounds}
+    assert times["a"]["median"] == 0.001
 
 
 @pytest.mark.parametrize(("each", "rounds"), [(0.01, 30), (0.4, 3), (4.0, 2), (100.0, 1)])
 def test_long_runs_are_repeated_less_often(monkeypatch, each, rounds):
-    monkeypatch.setattr(timing, "seconds", lambda run: run())
+    monkeypatch.setattr(timing, "seconds", lambda run, calls=1: run())
     calls = []
     times = side_by_side({name: lambda: calls.append(0) or each for name in "ab"}, repeats=3)
-    assert len(calls) == 2 + 2 * rounds
+    assert len(calls) == 4 + 2 * rounds
     assert times["a"]["median"] == each
 
 
