@@ -62,10 +62,12 @@ def stiffness(record: dict) -> str:
     lines = _title(record)
     lines += [f"`import stepkit` beyond Keras: {shown(record['import']['median'])} s.", ""]
     watched = [
-        (kind, row["plain"]["median"], row["watched"]["median"], row["share"])
+        (kind, *(row[name]["median"] for name in ("plain", "watched", "within")), row["share"])
         for kind, row in record["monitor"].items()
     ]
-    lines += table(("network", "plain epoch, s", "with the monitor, s", "added share"), watched)
+    lines += table(
+        ("network", "plain epoch, s", "with the monitor, s", "within it, s", "share"), watched
+    )
     for varied in ("width", "depth"):
         rows, powers = record[varied]["rows"], record[varied]["powers"]
         head = ("width", "blocks", "matrix-free, s", "full, s", "ratio", "largest factor apart")

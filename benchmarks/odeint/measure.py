@@ -22,7 +22,8 @@ def forward(case: Case, size: int, powers: tuple[int, ...], repeats: int) -> dic
         runs = _forward_runs(case, y0, 10.0**-power)
         answers = {name: run() for name, run in runs.items() if name == "scipy"}
         times = side_by_side(_keeping(runs, answers), repeats)
-        for name, (ends, costs) in answers.items():
+        for name, answer in answers.items():
+            ends, costs = sides.plain(answer)
             miss = np.linalg.norm(ends[:CHECKED] - truth) / np.linalg.norm(truth)
             point = {"power": power, "error": float(miss), **costs, **times[name]}
             if name == "scipy":
@@ -53,7 +54,7 @@ def gradient(case: Case, size: int, power: int, repeats: int) -> dict:
     times = side_by_side(_keeping(runs, answers), repeats)
     found = {"problem": case.name, "batch": size, "power": power, "times": times}
     if name:
-        mine, other = answers["ours"][0], answers[name][0]
+        (mine, _), (other, _) = (sides.plain(answers[each]) for each in ("ours", name))
         found["disagreement"] = float(np.linalg.norm(mine - other) / np.linalg.norm(other))
         found["ratio"] = times["ours"]["median"] / times[name]["median"]
     return found

@@ -1,7 +1,7 @@
 """Who solves: each side is a callable that solves a batch and waits for the answer.
 
-`ours(...)` and `peer(...)` return a function of no arguments, which returns `(ends, costs)`:
-the states at the end as NumPy, and a dictionary with steps and evaluations where they are known.
+`ours(...)` and `peer(...)` return a function of no arguments, whose answer `plain` makes into the
+states at the end as NumPy, and a dictionary with steps and evaluations where they are known.
 Ours and the peer control one step for the whole batch; SciPy solves one sample after another.
 For stiff batches ours knows that samples are independent (`batch_axes=1`), diffrax does not.
 """
@@ -71,7 +71,7 @@ def scipy_side(case: Case, y0: np.ndarray, rtol: float) -> Callable:
     def run():
         solved = [integrate.solve_ivp(case.f, (0.0, case.end), y, **options) for y in y0]
         ends = np.stack([each.y[:, -1] for each in solved])
-        return ends, {"steps": None, "evaluations": sum(each.nfev for each in solved)}
+        return ends, -1, sum(each.nfev for each in solved)
 
     return run
 
@@ -117,18 +117,18 @@ def _torchdiffeq(case: Case, rtol: float, max_steps: int) -> Callable:
     return solve
 
 
+def plain(answer: tuple) -> tuple[np.ndarray, dict[str, int | None]]:
+    """The end of a batch in NumPy, and steps and evaluations; `None` for what is not told."""
+    end, tried, evaluations = answer
+    known = {"steps": int(tried), "evaluations": int(evaluations)}
+    costs = {key: value if value >= 0 else None for key, value in known.items()}
+    return ops.convert_to_numpy(end), costs
+
+
 def _runner(solve: Callable, y0: np.ndarray, gradient: bool) -> Callable:
     backend = keras.backend.backend()
     make = {"jax": _on_jax, "torch": _on_torch, "tensorflow": _on_tensorflow}[backend]
-    run = make(solve, ops.convert_to_tensor(y0, dtype="float64"), gradient)
-
-    def answer():
-        end, tried, evaluations = run()
-        known = {"steps": int(tried), "evaluations": int(evaluations)}
-        costs = {key: value if value >= 0 else None for key, value in known.items()}
-        return ops.convert_to_numpy(end), costs
-
-    return answer
+    return make(solve, ops.convert_to_tensor(y0, dtype="float64"), gradient)
 
 
 def _on_jax(solve: Callable, y0, gradient: bool) -> Callable:
@@ -180,6 +180,15 @@ def _on_tensorflow(solve: Callable, y0, gradient: bool) -> Callable:
             tape.watch(y0)
             end, *costs = solve(y0)
             loss = tf.reduce_sum(end**2)
-        return tape.gradient(loss, y0), *costs
+        return _read(tape.gradient(loss, y0)), *costs
 
-    return descend if gradient else lambda: solve(y0)
+    def forward():
+        end, *costs = solve(y0)
+        return _read(end), *costs
+
+    return descend if gradient else forward
+
+
+def _read(tensor):
+    tensor.numpy()  # waits
+    return tensor
