@@ -9,24 +9,38 @@ ROOT = Path(__file__).resolve().parents[1]
 HEAD = """# Benchmarks
 
 Written by `python -m benchmarks.report` from `benchmarks/results`. All times are medians of
-alternating repeats in one process; the first call, which compiles, is kept apart.
-TensorFlow on a GPU was not measured.
+alternating repeats in one process; the first call, which compiles, is kept apart. Nothing was
+measured on a GPU as yet.
 
 """
 NAMES = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
 SOLVERS = """## Solvers
 
-A ratio is ours divided by theirs: **above 1 ours is slower.** It is read at equal error, off two
-work-precision curves interpolated in logarithms. Errors are measured against SciPy at rtol 1e-11.
-float64 throughout.
+A ratio is ours divided by theirs: **above 1 (bold) ours is slower**, or needs more. It is read at
+equal error, off two work-precision curves interpolated in logarithms. Errors are measured against
+SciPy at rtol 1e-11. float64 throughout.
 
-- Ours and the peers choose one step for the whole batch. SciPy solves sample after sample; beyond
-  8 samples its time is in proportion.
+- Ours and the peers choose one step for the whole batch. SciPy, timed by itself, solves sample
+  after sample; beyond 8 samples its time is in proportion.
 - Stiff problems: `Kvaerno5(batch_axes=1)` knows that the samples are independent; diffrax's
   Kvaerno5 on the whole array factors one dense matrix, so it stands beside small batches only.
 - diffrax does not count Newton's evaluations: no ratio there. torchdiffeq and torch are eager.
 - Memory of a gradient: JAX's plan of temporary bytes; on torch, the bytes of saved tensors
   (a tensor that is saved twice counts twice); TensorFlow tells no such number.
+
+What lies above 1, and why:
+
+- JAX, 4096 samples, no gradient. XLA on a CPU sums up the norm of the error in a kernel of its YNN
+  library (`ynn_fusion` in the compiled program), together with all that leads to it, and of that we
+  have more. Without that library (the table *JAX, with flags*) both are faster, and ours is ahead.
+  Flat states, a product r'r in place of the sum, and barriers before it did not help.
+- JAX, one sample of the neural field, few steps: some 20 microseconds more for a whole solve.
+- JAX, gradients of 4096 samples and of the neural field. Our loop is three loops within each other,
+  so that memory grows as the cube root of `max_steps`; the price is that a step is made up to three
+  times again. Two loops took less time and far more memory.
+- SciPy beside a single sample: on TensorFlow and torch each operation of a small state costs more
+  than its arithmetic. From 64 samples on ours is ahead.
+- One gradient on torch was slower in this run and faster in the one before.
 """
 STIFFNESS = """## Looking at stiffness
 
@@ -49,17 +63,16 @@ def text() -> str:
 
 def solvers(record: dict) -> str:
     """The tables of one record of `benchmarks.odeint`."""
-    lines = _title(record)
-    lines += table(("problem", "batch", "peer", "time", "evaluations"), forward_rows(record))
-    lines += table(("gradient of", "batch", "time", "disagreement"), gradient_rows(record))
-    return "\n".join(
-        lines + table(("memory of", "batch", "max_steps", "bytes"), memory_rows(record))
-    )
+    lines = _title(record["forward"]["circumstances"])
+    for part, (head, shape) in PARTS.items():
+        if part in record:
+            lines += table(head, shape(record[part]["rows"]))
+    return "\n".join(lines)
 
 
 def stiffness(record: dict) -> str:
     """The tables of one record of `benchmarks.stiffness`."""
-    lines = _title(record)
+    lines = _title(record["circumstances"])
     lines += [f"`import stepkit` beyond Keras: {shown(record['import']['median'])} s.", ""]
     watched = [
         (kind, *(row[name]["median"] for name in ("plain", "watched", "within")), row["share"])
@@ -90,40 +103,52 @@ def _records(name: str) -> list[dict]:
     return [json.loads(path.read_text("utf-8")) for path in paths]
 
 
-def _title(record: dict) -> list[str]:
-    around = record["circumstances"]
-    name = NAMES[around["backend"]]
+def _title(around: dict) -> list[str]:
+    flags = ", with flags" if around["command"].startswith("XLA_FLAGS") else ""
+    name = NAMES[around["backend"]] + flags
     return [f"### {name}", "", f"`{around['command']}`: {around['hardware']}.", ""]
 
 
-def forward_rows(record: dict) -> list[tuple]:
+def forward_rows(rows: list[dict]) -> list[tuple]:
     """Our ratio to each other side."""
     return [
-        (row["problem"], row["batch"], peer, ratio["time"], ratio["evaluations"])
-        for row in record["forward"]
+        (row["problem"], row["batch"], peer, *(_bold(ratio[k]) for k in ("time", "evaluations")))
+        for row in rows
         for peer, ratio in row["ratios"].items()
     ]
 
 
-def gradient_rows(record: dict) -> list[tuple]:
+def gradient_rows(rows: list[dict]) -> list[tuple]:
     """Our ratio to the peer, at equal tolerances."""
     return [
-        (row["problem"], row["batch"], row["ratio"], row["disagreement"])
-        for row in record["gradient"]
+        (row["problem"], row["batch"], _bold(row["ratio"]), row["disagreement"])
+        for row in rows
         if "ratio" in row
     ]
 
 
-def memory_rows(record: dict) -> list[tuple]:
+def _bold(ratio: float | None) -> str:
+    """A ratio, bold where it is beyond the goal once rounded."""
+    text = shown(ratio)
+    return f"**{text}**" if ratio is not None and float(text) > 1.0 else text
+
+
+def memory_rows(rows: list[dict]) -> list[tuple]:
     """What a gradient solve keeps."""
     return [
-        (row["problem"], row["batch"], row["max_steps"], row["ours"], _theirs(row))
-        for row in record["memory"]
+        (row["problem"], row["batch"], row["max_steps"], row["ours"], _theirs(row)) for row in rows
     ]
 
 
 def _theirs(row: dict) -> int | None:
     return next((row[name] for name in ("diffrax", "torchdiffeq") if name in row), None)
+
+
+PARTS = {
+    "forward": (("problem", "batch", "peer", "time", "evaluations"), forward_rows),
+    "gradient": (("gradient of", "batch", "time", "disagreement"), gradient_rows),
+    "memory": (("memory of", "batch", "max_steps", "ours, bytes", "theirs, bytes"), memory_rows),
+}
 
 
 def table(head: tuple, rows: list[tuple]) -> list[str]:

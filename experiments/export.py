@@ -26,18 +26,16 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from experiments import load_exported
+from experiments import export_page, load_exported
 from experiments.record import RESULTS, circumstances, write
 from stepkit import ode
 from stepkit.layers import ODEBlock, ResidualStep
 
 COMMAND = "python -m experiments.export"
 ROOT = Path(__file__).resolve().parents[1]
-PAGE = ROOT / "docs" / "export.md"
 RESULT = RESULTS / "export.json"
-MARKS = ("<!-- table: python -m experiments.export -->", "<!-- end of table -->")
-BACKENDS = {"tensorflow": "TensorFlow", "jax": "JAX", "torch": "torch"}
-FORMATS = {"tf_saved_model": "SavedModel", "onnx": "ONNX", "litert": "LiteRT", "torch": ".pt2"}
+BACKENDS = tuple(export_page.BACKENDS)
+FORMATS = tuple(export_page.FORMATS)
 SIZES = (1, 5, 17)  # 1 is what an exporter that needs an example takes
 LIMIT = 120  # seconds for one cell
 EPS = float(np.finfo("float32").eps)
@@ -135,7 +133,12 @@ def main() -> None:
     del record["circumstances"]["backend"]
     record["cells"] = {backend: rows(backend) for backend in BACKENDS}
     write(RESULT, record)
-    fill(PAGE, record)
+    export_page.fill(record, titles())
+
+
+def titles() -> dict[str, str]:
+    """The models in words."""
+    return {name: title for name, (title, *_) in MODELS.items()}
 
 
 def rows(backend: str, models: Iterable[str] = MODELS, formats: Iterable[str] = FORMATS) -> dict:
@@ -279,42 +282,6 @@ def prepared(folder: Path, name: str) -> keras.Model:
     wanted = {size: ops.convert_to_numpy(model(x, training=False)) for size, x in inputs.items()}
     np.savez(folder / f"{name}.wanted.npz", **wanted)
     return model
-
-
-def fill(page: Path, record: dict) -> None:
-    """Puts the table of a record between the marks of the page."""
-    text = page.read_text(encoding="utf-8")
-    before, _, rest = text.partition(MARKS[0])
-    _, _, after = rest.partition(MARKS[1])
-    page.write_text(before + MARKS[0] + "\n" + table(record) + MARKS[1] + after, encoding="utf-8")
-
-
-def table(record: dict) -> str:
-    """A table for each backend in Markdown, and the reasons under it."""
-    return "\n".join(_one(BACKENDS[name], cells) for name, cells in record["cells"].items())
-
-
-def _one(backend: str, cells: dict) -> str:
-    formats = list(next(iter(cells.values())))
-    lines = [f"| {backend} | " + " | ".join(FORMATS[form] for form in formats) + " |"]
-    lines.append("|---" * (len(formats) + 1) + "|")
-    reasons: list[str] = []
-    for name, row in cells.items():
-        words = (_words(row[form], reasons) for form in formats)
-        lines.append(f"| {MODELS[name][0]} | " + " | ".join(words) + " |")
-    notes = [f"{number}. {reason}" for number, reason in enumerate(reasons, start=1)]
-    return "\n".join(["", *lines, "", *notes, ""])
-
-
-def _words(cell: dict, reasons: list[str]) -> str:
-    if cell["outcome"] == "works":
-        largest = max(cell["error"].values(), key=float)
-        return f"works, {largest if float(largest) else 'exactly'}"
-    if "reason" not in cell:
-        return cell["outcome"]
-    if cell["reason"] not in reasons:
-        reasons.append(cell["reason"])
-    return f"{cell['outcome']} ({reasons.index(cell['reason']) + 1})"
 
 
 if __name__ == "__main__":

@@ -19,9 +19,10 @@ def forward(case: Case, size: int, powers: tuple[int, ...], repeats: int) -> dic
     curves: dict[str, list[dict]] = {}
     y0, truth = case.batch(size), case.reference(size)
     for power in powers:
-        runs = _forward_runs(case, y0, 10.0**-power)
-        answers = {name: run() for name, run in runs.items() if name == "scipy"}
-        times = side_by_side(_keeping(runs, answers), repeats)
+        answers: dict[str, tuple] = {}
+        times = {}
+        for runs in _forward_runs(case, y0, 10.0**-power):
+            times |= side_by_side(_keeping(runs, answers), repeats)
         for name, answer in answers.items():
             ends, costs = sides.plain(answer)
             miss = np.linalg.norm(ends[:CHECKED] - truth) / np.linalg.norm(truth)
@@ -96,12 +97,13 @@ def _saved_bytes(solve: Callable, y0: np.ndarray) -> int:
     return total
 
 
-def _forward_runs(case: Case, y0: np.ndarray, rtol: float) -> dict:
+def _forward_runs(case: Case, y0: np.ndarray, rtol: float) -> tuple[dict, dict]:
+    """Ours beside the peer; then SciPy, whose threads and caches would disturb short runs."""
     runs = {"ours": sides.ours(case, y0, rtol)}
     name = sides.peer_name(case, len(y0))
     if name:
         runs[name] = sides.peer(case, y0, rtol)
-    return runs | {"scipy": sides.scipy_side(case, y0[:SCIPY_MOST], rtol)}
+    return runs, {"scipy": sides.scipy_side(case, y0[:SCIPY_MOST], rtol)}
 
 
 def _keeping(runs: dict, answers: dict) -> dict:

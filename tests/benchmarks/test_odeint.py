@@ -1,10 +1,13 @@
 """The benchmark compares like with like, and its ratios mean what they say."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
 
 from benchmarks import report, timing
+from benchmarks.odeint import __main__ as command
 from benchmarks.odeint import measure, sides
 from benchmarks.odeint.cases import CHECKED, cases
 from benchmarks.timing import at_equal_error, side_by_side
@@ -111,13 +114,23 @@ def test_memory_grows_with_the_batch():
 
 def test_report_shows_every_ratio_and_marks_what_is_missing():
     ratios = {"scipy": {"time": 1.25, "evaluations": None}}
+    around = {"backend": "jax", "command": "run", "hardware": "box"}
+    forward = [{"problem": "lorenz", "batch": 64, "ratios": ratios}]
+    gradient = [{"problem": "lorenz", "batch": 1, "ratio": 0.5, "disagreement": 1e-6}]
     record = {
-        "circumstances": {"backend": "jax", "command": "run", "hardware": "box"},
-        "forward": [{"problem": "lorenz", "batch": 64, "ratios": ratios}],
-        "gradient": [{"problem": "lorenz", "batch": 1, "ratio": 0.5, "disagreement": 1e-6}],
-        "memory": [],
+        "forward": {"circumstances": around, "rows": forward},
+        "gradient": {"circumstances": around, "rows": gradient},
     }
     text = report.solvers(record)
-    assert "| lorenz | 64 | scipy | 1.25 | - |" in text
+    assert "| lorenz | 64 | scipy | **1.25** | - |" in text
     assert "| lorenz | 1 | 0.5 | 1e-06 |" in text
     assert "memory" not in text
+
+
+def test_a_part_is_kept_beside_the_others(tmp_path):
+    path = tmp_path / "record.json"
+    command.keep(path, "forward", {"rows": [1 / 3]})
+    command.keep(path, "memory", {"rows": [2]})
+    command.keep(path, "forward", {"rows": [2 / 3]})
+    record = json.loads(path.read_text(encoding="utf-8"))
+    assert record == {"forward": {"rows": [0.6667]}, "memory": {"rows": [2]}}

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 import pytest
 
-from experiments import export
+from experiments import export, export_page
 
 RECORD = json.loads(export.RESULT.read_text(encoding="utf-8"))
 BACKEND = keras.backend.backend()
@@ -27,11 +27,10 @@ NEEDS = {
 
 
 def test_the_page_holds_the_table_of_the_record(tmp_path):
-    page = tmp_path / "export.md"
-    page.write_text(export.PAGE.read_text(encoding="utf-8"), encoding="utf-8")
-    export.fill(page, RECORD)
-    said = f"run `{export.COMMAND}` again"
-    assert page.read_text(encoding="utf-8") == export.PAGE.read_text(encoding="utf-8"), said
+    there, page = export_page.PAGE.read_text(encoding="utf-8"), tmp_path / "export.md"
+    page.write_text(there, encoding="utf-8")
+    export_page.fill(RECORD, export.titles(), page)
+    assert page.read_text(encoding="utf-8") == there, f"run `{export.COMMAND}` again"
 
 
 def test_every_cell_is_there():
