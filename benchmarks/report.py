@@ -37,10 +37,9 @@ What lies above 1, and why:
 - JAX, one sample of the neural field, few steps: some 20 microseconds more for a whole solve.
 - JAX, gradients of 4096 samples and of the neural field. Our loop is three loops within each other,
   so that memory grows as the cube root of `max_steps`; the price is that a step is made up to three
-  times again. Two loops took less time and far more memory.
+  times again.
 - SciPy beside a single sample: on TensorFlow and torch each operation of a small state costs more
   than its arithmetic. From 64 samples on ours is ahead.
-- One gradient on torch was slower in this run and faster in the one before.
 """
 STIFFNESS = """## Looking at stiffness
 
