@@ -48,7 +48,7 @@ def summary(values: list[float]) -> dict[str, float]:
 
 
 def at_equal_error(ours: list[dict], theirs: list[dict], key: str) -> float | None:
-    """Ratio ours / theirs of `key` at the middle of the errors that both curves cover.
+    """Ratio ours / theirs of `key`, the geometric mean over the errors that both curves cover.
 
     Both are interpolated in logarithms. `None` where the curves share no error or lack `key`.
     """
@@ -59,9 +59,22 @@ def at_equal_error(ours: list[dict], theirs: list[dict], key: str) -> float | No
     low, high = max(each[0] for each in errors), min(each[-1] for each in errors)
     if low > high:
         return None
-    middle = (low + high) / 2
+    shared = np.linspace(low, high, 50)
     values = [
-        np.interp(middle, x, np.log([p[key] for p in points]))
+        np.interp(shared, x, np.log([p[key] for p in points]))
         for x, points in zip(errors, curves, strict=True)
     ]
-    return float(np.exp(values[0] - values[1]))
+    return float(np.exp(np.mean(values[0] - values[1])))
+
+
+def ratios(curves: dict[str, list[dict]], size: int) -> dict[str, dict[str, float | None]]:
+    """Our ratio to each other side, of time and of evaluations, at equal error."""
+    found = {}
+    for name, points in curves.items():
+        if name == "ours":
+            continue
+        keys = {"time": "median", "evaluations": "evaluations"}
+        found[name] = {k: at_equal_error(curves["ours"], points, v) for k, v in keys.items()}
+        if name == "scipy" and size > 1:
+            found[name]["evaluations"] = None  # theirs are for one sample each
+    return found

@@ -31,11 +31,11 @@ class Case:
         near = np.random.default_rng(7).uniform(0.99, 1.01, (size, len(self.y0)))
         return self.y0 * near
 
-    def reference(self, size: int) -> np.ndarray:
+    def reference(self, size: int, count: int = CHECKED) -> np.ndarray:
         """States at the end of the first samples, by Radau or DOP853 at rtol 1e-11."""
         method = "Radau" if self.stiff else "DOP853"
         tight = {"method": method, "rtol": 1e-11, "atol": 1e-13 * self.atol}
-        rows = self.batch(size)[:CHECKED]
+        rows = self.batch(size)[:count]
         return np.stack(
             [integrate.solve_ivp(self.f, (0.0, self.end), y, **tight).y[:, -1] for y in rows]
         )

@@ -9,7 +9,7 @@ import numpy as np
 
 from benchmarks.odeint import sides
 from benchmarks.odeint.cases import CHECKED, Case
-from benchmarks.timing import at_equal_error, side_by_side
+from benchmarks.timing import ratios, side_by_side
 
 SCIPY_MOST = 8  # samples that SciPy solves one by one; its time for more is in proportion
 
@@ -30,18 +30,8 @@ def forward(case: Case, size: int, powers: tuple[int, ...], repeats: int) -> dic
             if name == "scipy":
                 point = _whole_batch(point, size)
             curves.setdefault(name, []).append(point)
-    ratios = {
-        name: {
-            key: at_equal_error(curves["ours"], points, key) for key in ("median", "evaluations")
-        }
-        for name, points in curves.items()
-        if name != "ours"
-    }
-    for ratio in ratios.values():
-        ratio["time"] = ratio.pop("median")
-    if "scipy" in ratios and size > 1:
-        ratios["scipy"]["evaluations"] = None  # theirs are for one sample each
-    return {"problem": case.name, "batch": size, "curves": curves, "ratios": ratios}
+    row = {"problem": case.name, "batch": size, "curves": curves}
+    return row | {"ratios": ratios(curves, size)}
 
 
 def gradient(case: Case, size: int, power: int, repeats: int) -> dict:

@@ -6,11 +6,12 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks import report, timing
+from benchmarks import controllers, report, timing
 from benchmarks.odeint import __main__ as command
 from benchmarks.odeint import measure, sides
 from benchmarks.odeint.cases import CHECKED, cases
 from benchmarks.timing import at_equal_error, side_by_side
+from stepkit import ode
 
 
 def curve(factor, errors):
@@ -125,6 +126,17 @@ def test_report_shows_every_ratio_and_marks_what_is_missing():
     assert "| lorenz | 64 | scipy | **1.25** | - |" in text
     assert "| lorenz | 1 | 0.5 | 1e-06 |" in text
     assert "memory" not in text
+
+
+def test_a_controller_needs_as_much_as_itself_and_less_as_one_that_wastes():
+    case = cases()["van_der_pol_1"]
+    truth = case.reference(1, 1)
+    usual, same, timid = (
+        controllers.curves(case, truth, "dopri5", ode.PIDController(safety=safety))[0]
+        for safety in (0.9, 0.9, 0.4)
+    )
+    assert at_equal_error(same, usual, "evaluations") == 1.0
+    assert at_equal_error(timid, usual, "evaluations") > 1.1
 
 
 def test_a_part_is_kept_beside_the_others(tmp_path):
