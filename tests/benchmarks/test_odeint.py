@@ -128,15 +128,15 @@ def test_report_shows_every_ratio_and_marks_what_is_missing():
     assert "memory" not in text
 
 
-def test_a_controller_needs_as_much_as_itself_and_less_as_one_that_wastes():
+def test_a_controller_needs_as_much_as_itself_and_less_than_one_that_overreacts():
     case = cases()["van_der_pol_1"]
     truth = case.reference(1, 1)
-    usual, same, timid = (
-        controllers.curves(case, truth, "dopri5", ode.PIDController(safety=safety))[0]
-        for safety in (0.9, 0.9, 0.4)
+    usual, same, hasty = (
+        controllers.curves(case, truth, "dopri5", ode.PIDController(i=i))[0]
+        for i in (1.0, 1.0, 2.5)
     )
     assert at_equal_error(same, usual, "evaluations") == 1.0
-    assert at_equal_error(timid, usual, "evaluations") > 1.1
+    assert at_equal_error(hasty, usual, "evaluations") > 1.1
 
 
 def test_a_part_is_kept_beside_the_others(tmp_path):
