@@ -1,20 +1,22 @@
 """Attention as a step size: residual networks, stiffness and StepNet, in Keras.
 
-Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `spectra` (eigenvalues without
-matrices), `stability`, `stiffness`, `callbacks`, `plots`, `datasets`, `testing`.
+Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `attention` (gates read as step
+sizes), `models`, `spectra` (eigenvalues without matrices), `stability`, `stiffness`, `callbacks`,
+`plots`, `datasets`, `testing`.
 """
 
 from importlib import import_module
 from types import ModuleType
 
 # These register what a saved model may hold, so that `import stepkit` is enough to load one.
-from stepkit import layers, ode
+from stepkit import attention, layers, ode
 
 __version__ = "0.1.0"
 
 _ON_DEMAND = (
     "callbacks",
     "datasets",
+    "models",
     "plots",
     "spectra",
     "stability",
@@ -23,9 +25,11 @@ _ON_DEMAND = (
 )  # they may import more than Keras and NumPy
 
 __all__ = [
+    "attention",
     "callbacks",
     "datasets",
     "layers",
+    "models",
     "ode",
     "plots",
     "spectra",

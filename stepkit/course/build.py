@@ -74,7 +74,8 @@ def _cells(master: Master, tree: Tree, times: dict[str, float], solved: bool) ->
         yield _notebook_cell("markdown", SOLVED.format(slug=master.slug), "edit-the-master")
     lines = _lines_of(master, solved)
     for kind, source, name, extra in lines:
-        text = results.fill(source, tree.results) if kind == "markdown" else source
+        fill = results.fill if kind == "markdown" else results.fill_code
+        text = fill(source, tree.results)
         cell_id = name or _content_id(source, taken)
         if cell_id in taken:
             raise MasterError(f"{master.path}: two cells have the id {cell_id}.")

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 import keras
+import numpy as np
 from keras import layers
 
 
@@ -11,20 +12,21 @@ class Side:
 
     def __init__(self, tensor: keras.KerasTensor) -> None:
         self.applied = tensor
-        last = skip(tensor, is_dropout)
-        operation = call_of(last).operation
-        gated = callable(getattr(operation, "gate", None))
-        self.attention = operation if gated else None
-        self.raw = call_of(last).input_tensors[0] if gated else tensor
+        last = skip(tensor, lambda operation: is_dropout(operation) or is_step(operation))
+        call = call_of(last)
+        gated = callable(getattr(call.operation, "gate", None))
+        self.attention = call.operation if gated else None
+        self.gate_inputs = tuple(call.input_tensors) if gated else ()
+        self.raw = self.gate_inputs[0] if gated else last
         needed = calls([call_of(self.raw)])
-        self.ancestors = {id(t): t for node in needed for t in node.outputs if t is not self.raw}
+        self._made = {id(t): t for node in needed for t in node.outputs}
+        self.ancestors = {i: t for i, t in self._made.items() if t is not self.applied}
 
     def length(self, common: Iterable[int]) -> tuple[int, int]:
         """Returns how many kernels, and how many calls, lie between a common part and the end."""
-        own = [t for i, t in self.ancestors.items() if i not in common]
-        operations = [call_of(tensor).operation for tensor in (*own, self.raw)]
-        weights = [w for operation in operations for w in getattr(operation, "weights", ())]
-        return sum(len(w.shape) > 1 for w in weights), len(operations)
+        own = [call_of(t).operation for i, t in self._made.items() if i not in common]
+        weights = [w for operation in own for w in getattr(operation, "weights", ())]
+        return sum(len(w.shape) > 1 for w in weights), len(own)
 
 
 def call_of(tensor):
@@ -62,6 +64,11 @@ def is_dropout(operation):
     """Whether an operation changes nothing at inference."""
     kinds = (layers.Identity, layers.Dropout)
     return isinstance(operation, kinds) or type(operation).__name__ == "DropPath"
+
+
+def is_step(operation):
+    """Whether an operation multiplies by a number that stays as it is."""
+    return isinstance(operation, layers.Rescaling) and not np.any(operation.offset)
 
 
 def is_activation(operation):

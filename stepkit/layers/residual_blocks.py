@@ -46,6 +46,8 @@ class ResidualBlock:
             or of many, makes a model, `keras.Model(block.inputs, ...)`.
         inputs: the inputs of the model, `KerasTensor`s in the structure that it takes.
         local: the same as `tensors`, in the innermost model that the block is part of.
+        gate_inputs: the `KerasTensor`s of the model with which `attention` is called: the raw
+            branch and, where the gate sees it, the state that it is added to. Empty without one.
 
     Example: y = x + 0.5 * 3 x.
     >>> triple = keras.layers.Rescaling(3.0)
@@ -64,6 +66,7 @@ class ResidualBlock:
     tensors: BlockStates
     inputs: Any
     local: BlockStates
+    gate_inputs: tuple = ()
 
     def states(self, inputs: Any) -> BlockStates:
         """Returns what the block computes for a batch of inputs of the network, at inference."""
@@ -124,9 +127,10 @@ def residual_blocks(model: keras.Model) -> tuple[ResidualBlock, ...]:
       shorter (has fewer kernels, then fewer layers): a projection shortcut, `projection=True`.
 
     A gate is a layer with a method `gate`, called last in the branch, `attention(branch)` or
-    `attention(branch, shortcut)`; dropout may follow it. Its first argument is the raw branch. A
-    layer without that method (a trainable scale) is part of the branch. The activation of a block
-    is an element-wise one that is the only reader of the sum.
+    `attention(branch, shortcut)`; dropout may follow it, and a `Rescaling` without offset, which is
+    a step size. Its first argument is the raw branch. A layer without that method (a trainable
+    scale) is part of the branch. The activation of a block is an element-wise one that is the only
+    reader of the sum.
 
     Blocks inside models that are layers of the model are found too; blocks inside the residual of
     a `ResidualStep` and in the code of other layers are not, nor sums of more than two tensors. The
@@ -228,11 +232,17 @@ class _Graph:
         if not blocks:
             return
         # One view for all: a model of these tensors then runs the inner one once more, not often.
-        view = keras.Model(inner.inputs, [list(block.tensors) for block in blocks])
+        view = keras.Model(inner.inputs, [[*b.tensors, *b.gate_inputs] for b in blocks])
         lifted = view(node.input_tensors[: len(inner.inputs)])
+        size = len(BlockStates._fields)
         for block, tensors in zip(blocks, lifted, strict=True):
-            name, tensors = f"{inner.name}/{block.name}", BlockStates(*tensors)
-            yield replace(block, name=name, tensors=tensors, inputs=self.inputs)
+            yield replace(
+                block,
+                name=f"{inner.name}/{block.name}",
+                tensors=BlockStates(*tensors[:size]),
+                gate_inputs=tuple(tensors[size:]),
+                inputs=self.inputs,
+            )
 
     def _addition(self, node):
         if len(node.input_tensors) != 2 or len({tuple(t.shape) for t in node.input_tensors}) != 1:
@@ -241,20 +251,23 @@ class _Graph:
         for shortcut, branch in (sides, sides[::-1]):
             x = _branch.skip(shortcut.applied, _branch.is_identity)
             if id(x) in branch.ancestors:
-                yield self._block(node, x, branch.raw, branch.applied, branch.attention)
+                yield self._gated(node, x, branch)
                 return
         common = sides[0].ancestors.keys() & sides[1].ancestors.keys()
         shortcut, branch = sorted(sides, key=lambda side: side.length(common))
         if common and shortcut.length(common) < branch.length(common):
             # Ancestors are in the order of computation: the last one is the nearest.
             x = [t for i, t in branch.ancestors.items() if i in common][-1]
-            yield self._block(node, x, branch.raw, branch.applied, branch.attention, True)
+            yield replace(self._gated(node, x, branch), projection=True)
 
-    def _block(self, node, x, raw, applied, attention=None, projection=False):
+    def _gated(self, node, x, branch):
+        block = self._block(node, x, branch.raw, branch.applied)
+        return replace(block, attention=branch.attention, gate_inputs=branch.gate_inputs)
+
+    def _block(self, node, x, raw, applied):
         total = output = node.outputs[0]
         activation, readers = None, self.readers.get(id(total), [])
         if len(readers) == 1 and _branch.is_activation(readers[0].operation):
             activation, output = readers[0].operation, readers[0].outputs[0]
         own = BlockStates(x, raw, applied, total, output)
-        name = node.operation.name
-        return ResidualBlock(name, projection, attention, activation, own, self.inputs, own)
+        return ResidualBlock(node.operation.name, False, None, activation, own, self.inputs, own)

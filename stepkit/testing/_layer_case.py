@@ -14,7 +14,8 @@ class LayerCase:
     Args:
         layer_cls: subclass of `keras.Layer`.
         init_kwargs: dict, or a function that returns one.
-        input_shape: tuple of ints, with the batch.
+        input_shape: tuple of ints, with the batch; or a list of them, for a layer of several
+            tensors.
         seed: int or `None`.
         jit_modes: values of `jit_compile`.
     """
@@ -23,16 +24,19 @@ class LayerCase:
         self,
         layer_cls: type[keras.Layer],
         init_kwargs: dict[str, Any] | Callable[[], dict[str, Any]],
-        input_shape: tuple[int, ...],
+        input_shape: tuple[int, ...] | list[tuple[int, ...]],
         seed: int | None,
         jit_modes: tuple,
     ) -> None:
-        if len(input_shape) < 1 or not all(isinstance(n, int) and n > 0 for n in input_shape):
+        several = any(isinstance(size, (tuple, list)) for size in input_shape)
+        self.shapes = tuple(tuple(s) for s in input_shape) if several else (tuple(input_shape),)
+        sizes = [n for shape in self.shapes for n in shape]
+        if not all(self.shapes) or not all(isinstance(n, int) and n > 0 for n in sizes):
             raise ValueError(
-                "`input_shape` must be positive integers, the batch size first. "
-                f"Received: input_shape={input_shape}"
+                "`input_shape` must be positive integers, the batch size first, or a list of such "
+                f"shapes. Received: input_shape={input_shape}"
             )
-        self.layer_cls, self.init_kwargs, self.input_shape = layer_cls, init_kwargs, input_shape
+        self.layer_cls, self.init_kwargs = layer_cls, init_kwargs
         self.jit_modes = jit_modes
         self.rng = np.random.default_rng(seed)
 
@@ -45,15 +49,20 @@ class LayerCase:
         """Returns a new layer."""
         return self.layer_cls(**{**self.kwargs(), **more})
 
-    def inputs(self, batch: int | None = None) -> np.ndarray:
-        """Returns a batch of standard normal numbers in float32."""
-        shape = (batch or self.input_shape[0], *self.input_shape[1:])
-        return self.rng.normal(size=shape).astype("float32")
+    @property
+    def batch_size(self) -> int:
+        """The number of samples in the shape that was given."""
+        return self.shapes[0][0]
+
+    def inputs(self, batch: int | None = None) -> list[np.ndarray]:
+        """Returns a batch of standard normal numbers in float32, for each tensor of the layer."""
+        shapes = [(batch or shape[0], *shape[1:]) for shape in self.shapes]
+        return [self.rng.normal(size=shape).astype("float32") for shape in shapes]
 
     def model(self, layer: keras.Layer) -> keras.Model:
         """Returns a functional model with an unknown batch size that holds the layer alone."""
-        inputs = keras.Input(self.input_shape[1:])
-        return keras.Model(inputs, layer(inputs))
+        inputs = [keras.Input(shape[1:]) for shape in self.shapes]
+        return keras.Model(inputs, layer(*inputs))
 
 
 def _copy(value: Any) -> Any:

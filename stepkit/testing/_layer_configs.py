@@ -23,7 +23,7 @@ def arguments(case: LayerCase) -> None:
     # A sub-layer's own config may change: Sequential adds its input once that is known.
     children = [name for name, value in given.items() if isinstance(value, keras.Layer)]
     before = _plain(layer.get_config(), without=children)
-    layer(case.inputs())
+    layer(*case.inputs())
     for name, value in given.items():
         if name in ("name", "dtype", "trainable", "activity_regularizer"):
             continue

@@ -26,7 +26,7 @@ CHECKS: dict[str, Callable] = {
 def check_layer(
     layer_cls: type[keras.Layer],
     init_kwargs: dict[str, Any] | Callable[[], dict[str, Any]],
-    input_shape: tuple[int, ...],
+    input_shape: tuple[int, ...] | list[tuple[int, ...]],
     *,
     skip: Iterable[str] = (),
     seed: int | None = None,
@@ -46,10 +46,11 @@ def check_layer(
     - `fit`: trains with `jit_compile` off, automatic, and on where the backend can do it soon.
 
     Args:
-        layer_cls: subclass of `keras.Layer`, of one tensor.
+        layer_cls: subclass of `keras.Layer`, called with one tensor or several: `layer(x, y)`.
         init_kwargs: its arguments, or a function that returns them anew. Layers among them are
             copied, so that no two trials share one.
-        input_shape: the shape of one batch, as in `(2, 8)`.
+        input_shape: the shape of one batch, as in `(2, 8)`; a list of shapes for a layer of
+            several tensors.
         skip: names of checks to leave out.
         seed: int, for the random inputs. Defaults to `None`: new ones each time.
         jit_modes: values of `jit_compile` for `fit`. `True` is left out on torch, whose compiler
@@ -65,5 +66,5 @@ def check_layer(
     >>> "fit" in check_layer(keras.layers.Dense, {"units": 3}, (2, 4))
     True
     """
-    case = LayerCase(layer_cls, init_kwargs, tuple(input_shape), seed, jit_modes)
+    case = LayerCase(layer_cls, init_kwargs, input_shape, seed, jit_modes)
     return run_checks(layer_cls.__name__, CHECKS, case, skip)

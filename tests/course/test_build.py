@@ -114,6 +114,15 @@ def test_numbers_come_from_results(tmp_path):
         results.fill("{{nothing.at.all}}", tmp_path)
 
 
+def test_code_cells_carry_their_numbers(tmp_path):
+    (tmp_path / "swap.json").write_text('{"arms": {"none": [0.5, 0.25]}}', encoding="utf-8")
+    code = 'none = measured("swap.arms.none")\nprint(measured("swap.arms"))'
+    expected = "none = [0.5, 0.25]\nprint({'none': [0.5, 0.25]})"
+    assert results.fill_code(code, tmp_path) == expected
+    with pytest.raises(results.MissingResult, match=r"swap\.arms\.all"):
+        results.fill_code('measured("swap.arms.all")', tmp_path)
+
+
 def test_a_master_with_a_slip_is_named(tmp_path):
     path = tmp_path / "01_x.py"
     path.write_text('# %% answr="x"\npass\n', encoding="utf-8")

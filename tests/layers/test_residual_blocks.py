@@ -145,12 +145,48 @@ def test_a_gate_separates_raw_from_applied(with_shortcut, after):
     check(block, x, step_states(x, raw, raw * gate_of(raw, x if with_shortcut else None)))
 
 
-def test_a_scale_without_gate_is_part_of_the_branch():
+class Scale(layers.Layer):
+    def build(self, shape):
+        self.scale = self.add_weight(shape=(), initializer=keras.initializers.Constant(0.1))
+
+    def call(self, inputs):
+        return self.scale * inputs
+
+
+def test_a_trainable_scale_is_part_of_the_branch():
     inputs, unit = keras.Input((4,)), dense()
-    model = keras.Model(inputs, layers.Add()([layers.Rescaling(0.1)(unit(inputs)), inputs]))
+    model = keras.Model(inputs, layers.Add()([Scale()(unit(inputs)), inputs]))
     (block,), x = residual_blocks(model), numbers(3, 4)
     assert block.attention is None
     check(block, x, step_states(x, 0.1 * forward(unit, x), 0.1 * forward(unit, x)))
+
+
+@pytest.mark.parametrize("gated", [False, True])
+def test_a_fixed_scale_is_a_step_size(gated):
+    inputs, unit = keras.Input((4,)), dense()
+    slope = unit(inputs)
+    slope = Gate()(slope) if gated else slope
+    model = keras.Model(inputs, layers.Add()([layers.Rescaling(0.1)(slope), inputs]))
+    (block,), x = residual_blocks(model), numbers(3, 4)
+    raw = forward(unit, x)
+    assert (block.attention is not None) == gated
+    check(block, x, step_states(x, raw, 0.1 * raw * (gate_of(raw) if gated else 1.0)))
+
+
+def test_a_scale_with_offset_is_part_of_the_branch():
+    inputs, unit = keras.Input((4,)), dense()
+    shift = np.arange(4.0)
+    slope = layers.Rescaling(0.1, offset=list(shift))(unit(inputs))
+    (block,), x = residual_blocks(keras.Model(inputs, layers.Add()([slope, inputs]))), numbers(3, 4)
+    raw = 0.1 * forward(unit, x) + shift
+    check(block, x, step_states(x, raw, raw))
+
+
+def test_a_state_can_be_its_own_slope():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Add()([inputs, layers.Rescaling(-0.5)(inputs)]))
+    (block,), x = residual_blocks(model), numbers(3, 4)
+    check(block, x, step_states(x, x, -0.5 * x))
 
 
 def convolutional(depth, gate=None, projection=True):

@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parents[2] / "stepkit"
 FLOORS = (
     ("_backend", "_registry", "_axes"),
     ("ode", "spectra"),
-    ("layers", "attention", "networks", "risk", "datasets"),
+    ("layers", "networks", "risk", "datasets"),
+    ("attention",),
     ("stiffness", "stability"),
     ("callbacks", "models", "plots"),
     ("testing",),
