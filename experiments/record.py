@@ -6,10 +6,13 @@ import importlib.metadata
 import json
 import os
 import platform
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import keras
+import matplotlib
 import numpy as np
 from scipy import stats
 
@@ -43,6 +46,23 @@ def detectable(differences: list[float]) -> float:
         return float("nan")
     t = stats.t(n - 1)
     return float((t.ppf(0.975) + t.ppf(0.8)) * np.std(differences, ddof=1) / np.sqrt(n))
+
+
+@contextmanager
+def figure(path: Path, rows: int, columns: int, width: float, height: float) -> Iterator[Any]:
+    """Give the axes of a new picture, and save it under `path` when they are drawn."""
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    drawing, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained")
+    try:
+        yield axes
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}")
+        drawing.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+        temporary.replace(path)
+    finally:
+        plt.close(drawing)
 
 
 def write(path: Path, record: dict[str, Any]) -> None:

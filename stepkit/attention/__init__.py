@@ -4,7 +4,7 @@ from stepkit.attention.channel_attention import ChannelAttention
 from stepkit.attention.constant_gate import ConstantGate
 from stepkit.attention.conv_block_attention import ConvBlockAttention
 from stepkit.attention.efficient_channel_attention import EfficientChannelAttention
-from stepkit.attention.gate_values import gate_values
+from stepkit.attention.gate_values import gate_model, gate_values
 from stepkit.attention.gated_channel_transform import GatedChannelTransform
 from stepkit.attention.lookup import get
 from stepkit.attention.squeeze_excite import SqueezeExcite
@@ -20,6 +20,7 @@ __all__ = [
     "SqueezeExcite",
     "StepNetAttention",
     "StyleRecalibration",
+    "gate_model",
     "gate_values",
     "get",
 ]

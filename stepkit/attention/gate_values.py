@@ -35,22 +35,40 @@ def gate_values(model: keras.Model, x: Any, batch_size: int = 128) -> dict[str, 
     >>> gate_values(model, np.ones((2, 4)))["block"].tolist()
     [[0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]]
     """
+    values = gate_model(model)
+    names = [block.name for block in _gated_blocks(model)]
+    found = values.predict(x, batch_size=batch_size, verbose=0)
+    return {name: _by_channel(gate) for name, gate in zip(names, found, strict=True)}
+
+
+def gate_model(model: keras.Model) -> keras.Model:
+    """Returns a model that maps the inputs of `model` to its gates, a list in the order of blocks.
+
+    It shares the weights of `model`: make it once, and call it at any time during training. Gates
+    have the shapes in which they broadcast against their branches, one row per sample.
+
+    Args:
+        model: as in `gate_values`, like the errors.
+
+    Example:
+    >>> state = keras.Input((4,))
+    >>> gated = stepkit.attention.ConstantGate()(keras.layers.Dense(4)(state), state)
+    >>> model = keras.Model(state, keras.layers.Add()([state, gated]))
+    >>> [tuple(gate.shape) for gate in gate_model(model)(np.ones((2, 4)))]
+    [(2, 4)]
+    """
+    blocks = _gated_blocks(model)
+    return keras.Model(blocks[0].inputs, _Gates(blocks)([block.gate_inputs for block in blocks]))
+
+
+def _gated_blocks(model):
     blocks = [block for block in residual_blocks(model) if block.attention is not None]
     if not blocks:
         raise ValueError(
             "`model` must have a residual block whose branch ends with a layer that has a method "
             f"`gate`. Received: model={model!r}"
         )
-    gates = [_Gate(block.attention)(block.gate_inputs) for block in blocks]
-    # A list with one member would come back as an array.
-    values = keras.Model(blocks[0].inputs, dict(zip(_keys(blocks), gates, strict=True)))
-    found = values.predict(x, batch_size=batch_size, verbose=0)
-    names = (block.name for block in blocks)
-    return {name: _by_channel(found[k]) for name, k in zip(names, _keys(blocks), strict=True)}
-
-
-def _keys(blocks):
-    return [f"gate{i}" for i in range(len(blocks))]  # names of blocks may hold a slash
+    return blocks
 
 
 def _by_channel(gate):
@@ -59,16 +77,20 @@ def _by_channel(gate):
     return gate.reshape(len(gate), -1) if set(spatial) <= {1} else gate
 
 
-class _Gate(keras.Layer):
-    """The gate alone, one row per sample, also where it does not depend on the sample."""
+class _Gates(keras.Layer):
+    """The gates alone, one row per sample, also where they do not depend on the sample."""
 
-    def __init__(self, attention: keras.Layer) -> None:
+    def __init__(self, blocks: list) -> None:
         super().__init__(autocast=False)
-        self.attention = attention
+        self.attentions = [block.attention for block in blocks]
 
     def build(self, input_shape):
         pass
 
     def call(self, inputs):
-        gate = ops.convert_to_tensor(self.attention.gate(*inputs))
-        return ops.broadcast_to(gate, (ops.shape(inputs[0])[0], *gate.shape[1:]))
+        pairs = zip(self.attentions, inputs, strict=True)
+        return [_rows(ops.convert_to_tensor(layer.gate(*x)), x[0]) for layer, x in pairs]
+
+
+def _rows(gate, branch):
+    return ops.broadcast_to(gate, (ops.shape(branch)[0], *gate.shape[1:]))

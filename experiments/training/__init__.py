@@ -1,0 +1,1 @@
+"""The recipe that trains image classifiers, the same for every experiment."""
