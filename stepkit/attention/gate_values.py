@@ -38,6 +38,7 @@ def gate_values(model: keras.Model, x: Any, batch_size: int = 128) -> dict[str, 
     values = gate_model(model)
     names = [block.name for block in _gated_blocks(model)]
     found = values.predict(x, batch_size=batch_size, verbose=0)
+    found = found if isinstance(found, list) else [found]  # one member comes back without its list
     return {name: _by_channel(gate) for name, gate in zip(names, found, strict=True)}
 
 
