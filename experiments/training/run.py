@@ -108,6 +108,7 @@ class Run:
                 validation_data=(x_test, y_test) if validate else None,
                 validation_batch_size=500,
                 callbacks=[*callbacks, *own],
+                shuffle=False,  # the batches do that
                 verbose=verbose,
             )
         return self.model
@@ -127,7 +128,8 @@ class Run:
         s = self.setting
         drops = [epoch * self.steps_per_epoch - 1 for epoch in s.milestones]
         rates = [s.learning_rate * 0.1**i for i in range(len(drops) + 1)]
-        rate = keras.optimizers.schedules.PiecewiseConstantDecay(drops, rates)
+        schedule = keras.optimizers.schedules.PiecewiseConstantDecay
+        rate = schedule(drops, rates) if drops else s.learning_rate
         layers = (getattr(layer, "no_weight_decay", ()) for layer in self.model.layers)
         free = [variable for variables in layers for variable in variables]
         return CoupledSGD(rate, s.momentum, s.weight_decay, free)

@@ -6,8 +6,9 @@ from typing import Any
 import keras
 from keras import layers
 
-from stepkit import _axes, attention
-from stepkit.layers import ODEBlock, _child
+from stepkit import _axes
+from stepkit.layers import ODEBlock
+from stepkit.models._gated import gated
 
 # N(0, sqrt(2 / (k^2 C_out))), as in the group's code.
 HE_FAN_OUT = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
@@ -109,21 +110,3 @@ class BlockMaker:
                 x = layers.ReLU(name=f"{name}_relu{i - 1}")(x)
             x = norm(conv(x, filters, size, stride, name=f"{name}_conv{i}"), name=f"{name}_bn{i}")
         return x
-
-
-def gated(branch: Any, shortcut: Any, gate: Any, name: str) -> Any:
-    """Returns the branch times the step size that a new gate chooses; as it is for `None`.
-
-    A layer whose `call` has an argument `shortcut` gets the state too.
-    """
-    if gate is None:
-        return branch
-    layer = attention.get(gate)
-    layer.name = f"{name}_attention"
-    out = layer(branch, shortcut) if _child.takes(layer, "shortcut") else layer(branch)
-    if tuple(out.shape) != tuple(branch.shape):
-        raise ValueError(
-            "`attention` must return the gated branch, of the shape of the branch "
-            f"{tuple(branch.shape)}. Received: {type(layer).__name__} returns {tuple(out.shape)}"
-        )
-    return out
