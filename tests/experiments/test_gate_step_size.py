@@ -12,7 +12,7 @@ RNG = np.random.default_rng()
 
 
 def test_the_accepted_step_is_as_long_as_the_tolerance_allows():
-    """y' = -rate y: twice the rate, half the step; and the error of such a step is the tolerance."""
+    """y' = -rate y: twice the rate, half the step; the error of such a step is the tolerance."""
     rate = RNG.uniform(1, 20, size=6).astype("float32")[:, None, None, None]
     state = ops.convert_to_tensor(RNG.uniform(1, 2, size=(6, 4, 4, 3)).astype("float32"))
     step = gate_step_size.accepted_step(lambda y: -ops.convert_to_tensor(rate) * y, state)
