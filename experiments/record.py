@@ -29,8 +29,33 @@ def circumstances(command: str) -> dict[str, Any]:
         "command": command,
         "backend": keras.backend.backend(),
         "versions": {"python": platform.python_version()} | _versions(),
-        "hardware": f"{_processor()}, {os.cpu_count()} cores, no GPU used",
+        "hardware": f"{_processor()}, {os.cpu_count()} cores, {accelerator() or 'no GPU used'}",
     }
+
+
+def accelerator() -> str | None:
+    """The name of the GPU that the running backend uses, or `None`."""
+    return {"jax": _on_jax, "torch": _on_torch}.get(keras.backend.backend(), _on_tensorflow)()
+
+
+def _on_jax() -> str | None:
+    import jax
+
+    device = jax.devices()[0]
+    return device.device_kind if device.platform == "gpu" else None
+
+
+def _on_torch() -> str | None:
+    import torch
+
+    return torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+
+
+def _on_tensorflow() -> str | None:
+    import tensorflow as tf
+
+    found = tf.config.list_physical_devices("GPU")
+    return tf.config.experimental.get_device_details(found[0])["device_name"] if found else None
 
 
 def spread(values: list[float]) -> dict[str, Any]:

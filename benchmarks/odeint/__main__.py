@@ -122,19 +122,7 @@ def _circumstances(options: argparse.Namespace) -> dict:
             found["versions"][name] = importlib.metadata.version(name)
         except importlib.metadata.PackageNotFoundError:
             continue
-    if options.device == "gpu":
-        found["hardware"] = found["hardware"].replace("no GPU used", _accelerator())
     return found
-
-
-def _accelerator() -> str:
-    if os.environ["KERAS_BACKEND"] == "torch":
-        import torch
-
-        return torch.cuda.get_device_name(0)
-    import jax
-
-    return jax.devices()[0].device_kind
 
 
 def _short(value):

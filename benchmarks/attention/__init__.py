@@ -1,0 +1,1 @@
+"""What channel attention costs: a training step and an answer, module by module."""
