@@ -10,9 +10,6 @@ from stepkit import _axes
 from stepkit.layers import ODEBlock
 from stepkit.models._gated import gated
 
-# N(0, sqrt(2 / (k^2 C_out))), as in the group's code.
-HE_FAN_OUT = keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal")
-
 
 def conv(x: Any, filters: int, size: int, strides: int = 1, name: str | None = None) -> Any:
     """Returns a convolution without bias, padded so that a stride of 1 keeps the size.
@@ -29,7 +26,9 @@ def conv(x: Any, filters: int, size: int, strides: int = 1, name: str | None = N
         strides,
         padding,
         use_bias=False,
-        kernel_initializer=HE_FAN_OUT,
+        # N(0, 2 / (k^2 C_out)), as in the group's code. A new one each time: an initialiser without
+        # a seed draws it once, and would give all convolutions of one shape the same weights.
+        kernel_initializer=keras.initializers.VarianceScaling(2.0, "fan_out", "untruncated_normal"),
         name=name,
     )(x)
 

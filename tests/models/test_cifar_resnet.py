@@ -120,9 +120,34 @@ def test_the_solver_can_be_exchanged(gate):
 
 
 def test_the_step_size_is_in_the_applied_index_alone():
-    model = small(attention="constant", step_size=0.25)
-    raw, applied = (neural_stiffness_index(model, images(), w).values for w in ("raw", "applied"))
+    model, x = small(attention="constant", step_size=0.25), images()
+    raw, applied = (neural_stiffness_index(model, x, w).values for w in ("raw", "applied"))
     np.testing.assert_allclose(applied, 0.125 * raw, rtol=1e-4)
+
+
+def kernels(model):
+    return [to_numpy(layer.kernel) for layer in model.layers if hasattr(layer, "kernel")]
+
+
+def test_no_two_convolutions_start_alike_and_seeds_count():
+    found = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        found.append(kernels(small(attention="stepnet")))
+    first, again, other = found
+    for a, b, c in zip(first, again, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+        assert not np.array_equal(a, c)
+    for i, a in enumerate(first):
+        assert not any(a.shape == b.shape and np.array_equal(a, b) for b in first[:i])
+
+
+def test_convolutions_start_as_the_literature_draws_them():
+    for layer in small(width=16).layers:
+        if isinstance(layer, keras.layers.Conv2D):
+            height, width, _, out = layer.kernel.shape
+            values = to_numpy(layer.kernel)
+            assert values.std() == pytest.approx((2 / (height * width * out)) ** 0.5, rel=0.2)
 
 
 def test_blocks_and_their_names():
