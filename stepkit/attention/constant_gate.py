@@ -26,7 +26,7 @@ class ConstantGate(ChannelAttention):
     >>> float(layer(keras.ops.ones((2, 8, 8, 16)))[0, 0, 0, 0]), layer.count_params()
     (0.5, 16)
 
-    Reference: Z. Huang et al. measured that gates of trained networks come close to constants:
+    Reference: S. Zhong et al. measured that gates of trained networks come close to constants:
     *ASR: Attention-alike Structural Re-parameterization*, arXiv 2304.06345.
     """
 

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import Any, NamedTuple
 
 import keras
-from keras import ops
+from keras import ops, tree
 
 from stepkit.layers import _branch, _child
 from stepkit.layers.residual_step import ResidualStep
@@ -70,7 +70,8 @@ class ResidualBlock:
 
     def states(self, inputs: Any) -> BlockStates:
         """Returns what the block computes for a batch of inputs of the network, at inference."""
-        return BlockStates(*self._from_network(inputs))
+        # A block that reads the input itself hands it on: as a tensor, like all else.
+        return BlockStates(*self._from_network(tree.map_structure(ops.convert_to_tensor, inputs)))
 
     def update(self, x: Any) -> Any:
         """Returns the next state of a state `x`: this block alone, its activation included."""

@@ -182,6 +182,16 @@ def test_a_scale_with_offset_is_part_of_the_branch():
     check(block, x, step_states(x, raw, raw))
 
 
+def test_states_are_tensors_also_that_of_a_block_on_the_input():
+    inputs = keras.Input((4,))
+    model = keras.Model(inputs, layers.Add()([inputs, Gate()(dense()(inputs), inputs)]))
+    (block,) = residual_blocks(model)
+    states = block.states(numbers(3, 4))
+    assert all(ops.is_tensor(value) for value in states)
+    gate = block.attention.gate(states.raw, states.state)
+    np.testing.assert_allclose(to_numpy(states.applied), to_numpy(states.raw * gate), **CLOSE)
+
+
 def test_a_state_can_be_its_own_slope():
     inputs = keras.Input((4,))
     model = keras.Model(inputs, layers.Add()([inputs, layers.Rescaling(-0.5)(inputs)]))
