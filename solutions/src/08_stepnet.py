@@ -342,7 +342,7 @@ predict("08.stage")
 # %% [markdown]
 # *What the figure shows:* one dot per channel, its median gate over 200 images; the line spans 90 % of the images. In the first stage the lines are short: a channel has nearly the same step size for every image. In the last stage they are long, and gates reach from below 0.3 to above 0.8.
 #
-# So the early gates of this network are close to constants, as Huang and others (ASR, 2023) report of trained gates in general. What a constant gate does could be folded into the layer before it. Whether the long lines of the last stage are worth anything, section 5 asks.
+# So the early gates of this network are close to constants, as Zhong and others (ASR, 2023) report of trained gates in general. What a constant gate does could be folded into the layer before it. Whether the long lines of the last stage are worth anything, section 5 asks.
 
 # %% [markdown]
 # ## 4. Does the gate follow stiffness?
@@ -546,7 +546,7 @@ checkpoint("08.which_control", ...)
 #
 # - Z. Huang, M. Liang, J. Qin, S. Zhong, L. Lin, "Understanding Self-attention Mechanism via Dynamical System Perspective", ICCV 2023: the claim and the idea of StepNet.
 # - J. Hu, L. Shen, G. Sun, "Squeeze-and-Excitation Networks", CVPR 2018.
-# - Z. Huang and others, "ASR: Attention-alike Structural Re-parameterization", arXiv:2304.06345 (2023): trained gates come close to constants.
+# - S. Zhong and others, "ASR: Attention-alike Structural Re-parameterization", arXiv:2304.06345 (2023): trained gates come close to constants.
 # - H. Lee, H. Kim, H. Nam, "SRM: A Style-based Recalibration Module for Convolutional Neural Networks", ICCV 2019: gates from means and standard deviations.
 # - X. Bouthillier and others, "Accounting for Variance in Machine Learning Benchmarks", MLSys 2021: what luck does to comparisons.
 
