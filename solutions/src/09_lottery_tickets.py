@@ -270,7 +270,7 @@ predict("09.pruned")
 # %% [markdown]
 # *What the figure shows:* left, without any factor a large share of the answers changes; with the mean gate hardly any does. Right, gates differ between channels in every block; between images they hardly differ in the early blocks, and more in the last ones.
 #
-# So these gates are close to fixed numbers. In the first block, where the index was largest, they hardly adapt at all. Huang and others (ASR, 2024) saw gates of larger networks become nearly constant in training, too.
+# So these gates are close to fixed numbers. In the first block, where the index was largest, they hardly adapt at all. Zhong and others (ASR, 2024) saw gates of larger networks become nearly constant in training, too.
 
 # %% [markdown] question="constant"
 # **Checkpoint.**
@@ -477,7 +477,7 @@ checkpoint("09.judge", ...)
 # - J. Frankle, M. Carbin, "The Lottery Ticket Hypothesis", ICLR 2019.
 # - Z. Huang et al., "The Lottery Ticket Hypothesis for Self-attention in Convolutional Neural Network", arXiv:2207.07858.
 # - Z. Huang et al., "Efficient Attention Network: Accelerate Attention by Searching Where to Plug", arXiv:2011.14058: another search.
-# - "ASR: Attention-alike Structural Re-parameterization", arXiv:2304.06345: gates become constants, and are folded.
+# - S. Zhong and others, "ASR: Attention-alike Structural Re-parameterization", arXiv:2304.06345: gates become constants, and are folded.
 # - G. Cawley, N. Talbot, "On Over-fitting in Model Selection and Subsequent Selection Bias in Performance Evaluation", *JMLR* 11 (2010) 2079–2107.
 # - X. Bouthillier et al., "Accounting for Variance in Machine Learning Benchmarks", MLSys 2021.
 
