@@ -65,6 +65,7 @@ def main(arguments: list[str] | None = None) -> None:
 def options() -> argparse.ArgumentParser:
     """The command line."""
     first, _, rest = __doc__.partition("\n")
+    rest += "\nsettings:\n" + "\n".join(map(described, SETTINGS))
     parser = argparse.ArgumentParser(
         prog="python -m experiments.train",
         description=first,
@@ -90,6 +91,15 @@ def options() -> argparse.ArgumentParser:
     add("--tensorboard", action="store_true", help="log for TensorBoard, into OUT/tensorboard")
     add("--quiet", action="store_true", help="no progress bars")
     return parser
+
+
+def described(name: str) -> str:
+    """A setting in a line."""
+    s = SETTINGS[name]
+    return (
+        f"  {name:14s} {s.task}, {s.depth} layers ({s.block}), width {s.width}, {s.epochs} epochs, "
+        f"batch {s.batch_size}"
+    )
 
 
 def setting(given: argparse.Namespace):
