@@ -3,7 +3,8 @@
     python -m benchmarks.attention
     python -m benchmarks.attention --shapes cifar_164 resnet_50 --precision mixed_bfloat16
 
-Every module stands beside the same network without attention, in turns, in one process. Into
+Every module stands beside the same network without attention, in turns, in one process. On torch,
+where timm is installed, so do timm's SE, ECA and CBAM under `torch.compile`. Into
 benchmarks/results/attention_<backend>_<device>.json.
 """
 
@@ -51,18 +52,22 @@ def main(arguments: list[str] | None = None) -> None:
         f"--precision {given.precision}"
     )
     names = given.modules or list(MODULES)[1:]
-    found = {shape: measured(shape, names, given.repeats) for shape in given.shapes}
+    found = {
+        shape: measured(shape, names, given.repeats, given.precision) for shape in given.shapes
+    }
     device = "gpu" if record.accelerator() else "cpu"
     path = given.out / f"attention_{around['backend']}_{device}.json"
     head = {"circumstances": around, "goals": GOALS, "precision": given.precision}
     record.write(path, {**head, "shapes": found})
 
 
-def measured(shape: str, names: list[str], repeats: int) -> dict:
+def measured(shape: str, names: list[str], repeats: int, precision: str) -> dict:
     """The module against none, one by one: two networks at a time fit into memory."""
     rows = {}
     for name in names:
         rows[name] = row(shape, name, repeats)
+        if keras.backend.backend() == "torch":
+            rows[name] |= timm_row(shape, name, repeats, precision)
         print(shape, name, rows[name], file=sys.stderr, flush=True)
     return {"batch": SHAPES[shape][-1], "rows": rows}
 
@@ -82,6 +87,24 @@ def row(shape: str, name: str, repeats: int) -> dict:
         times = side_by_side({side: make(model) for side, model in models.items()}, repeats)
         found[what] = times | {"ratio": times["gated"]["median"] / times["none"]["median"]}
     return found
+
+
+def timm_row(shape: str, name: str, repeats: int, precision: str) -> dict:
+    """The same for timm's module of that name; empty where there is none."""
+    from benchmarks.attention import peers
+
+    modules = peers.modules()
+    if name not in modules:
+        return {}
+    batch, image = SHAPES[shape][-1], SHAPES[shape][2]
+    sides = {"none": modules["none"], "gated": modules[name]}
+    nets = {side: peers.network(shape, module) for side, module in sides.items()}
+    found = {}
+    for what, make in (("training", peers.training), ("answer", peers.answering)):
+        runs = {side: make(net, batch, image, precision) for side, net in nets.items()}
+        times = side_by_side(runs, repeats)
+        found[what] = times | {"ratio": times["gated"]["median"] / times["none"]["median"]}
+    return {"timm": found}
 
 
 def count(model: keras.Model) -> int:

@@ -39,3 +39,22 @@ def test_a_row_has_both_sides_and_their_ratio():
         assert times["ratio"] == times["gated"]["median"] / times["none"]["median"]
     # 2 hidden units at most: 2 C h + h + C at 8, 16 and 32 channels.
     assert row["parameters"] == sum(2 * c * h + h + c for c, h in ((8, 1), (16, 1), (32, 2)))
+
+
+@pytest.mark.skipif(keras.backend.backend() != "torch", reason="the peers are PyTorch's")
+@pytest.mark.parametrize("shape", ["tiny", "tiny_50"])
+def test_the_peers_network_is_ours_and_trains(shape, monkeypatch):
+    import torch
+
+    from benchmarks.attention import peers
+
+    monkeypatch.setattr(torch, "compile", lambda net: net)  # it takes minutes
+    monkeypatch.setattr(peers, "modules", lambda: {"none": None, "gate": lambda c: torch.nn.Mish()})
+    assert command.timm_row(shape, "style_recalibration", 1, "float32") == {}
+    ours, theirs = networks.network(shape, None), peers.network(shape, None)
+    assert command.count(ours) == sum(p.numel() for p in theirs.parameters())
+    step = peers.training(theirs, 4, networks.SHAPES[shape][2], "float32")
+    losses = [step() for _ in range(12)]
+    assert losses[-1] < losses[0]
+    row = command.timm_row(shape, "gate", 1, "float32")["timm"]
+    assert set(row) == {"training", "answer"}

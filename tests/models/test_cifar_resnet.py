@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 from keras import ops
 
-from helpers.torch_resnet import Bottleneck, TorchResNet
 from stepkit import attention, ode
 from stepkit._backend import can_jit_compile
 from stepkit.layers import residual_blocks
@@ -92,8 +91,9 @@ def test_same_answers_as_pytorch(block, training):
         noise = RNG.uniform(0.5, 1.5, size=tuple(weight.shape))
         if weight.dtype == "float32":
             weight.assign(noise if "variance" in weight.path else weight + 0.1 * noise)
-    other = TorchResNet((depth - 2) // (9 if block == "bottleneck" else 6), 4, Bottleneck, block)
-    other.load(model)
+    from helpers.torch_resnet import twin
+
+    other = twin(model, (depth - 2) // (9 if block == "bottleneck" else 6), 4, block)
     other.train(training)
     x = RNG.normal(size=(5, 12, 12, 3)).astype("float32")
     with torch.no_grad():
