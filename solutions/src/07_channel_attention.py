@@ -561,7 +561,7 @@ for name, model in networks.items():
         print(f"{name:18} {which:8}", np.round(found, 2))
 
 # %% [markdown]
-# The applied row is the higher one nearly everywhere, and it may even turn the sign: that is the gate inside it. The raw row is the one that counts, and with one training each it says little. Lesson 08 asks this question with several seeds and a test. It also builds StepNet's gate, which looks at the state as well; the published module cannot be read anywhere, so ours is a *reconstruction*.
+# The applied row is the higher one nearly everywhere, and it may even turn the sign: that is the gate inside it. The raw row is the one that counts, and with one training each it says little. Lesson 08 asks this question with several seeds and a test. It also builds StepNet's gate, which looks at the state as well; no code of the published module is public, so ours is a *reconstruction*.
 #
 # ## Summary
 #

@@ -51,14 +51,14 @@ predict("08.same_slope")
 # %% [markdown]
 # The two steps differ by a factor of ten in the index, and SE cannot see it. The second gate, untrained, at least answers differently.
 #
-# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). The paper's abstract says that the module extracts fine-grained information on stiffness. How it does that is not publicly readable, so ours is a **reconstruction**; section 2 says more.
+# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). The paper's abstract says that the module extracts fine-grained information on stiffness. How it does that we do not know: we had neither the text of the paper nor code. So ours is a **reconstruction**; section 2 says more.
 #
 # Our idea: a first estimate of the next state is at hand, the Euler step `x + f`. We call it the *predictor*, and let the gate see two states, `x` and `x + f`. Like SE it looks at each channel's mean over its map.
 
 # %% [markdown] exercise="predictor_features"
 # Return what the gate gets to see: for each sample the means of all channels of the state, then those of the predictor, state plus branch. Both maps have shape `(batch, height, width, channels)`; the result has shape `(batch, 2 * channels)`.
 #
-# This will run inside a network. So write it with `keras.ops` (`cast`, `mean`, `concatenate`), which takes arrays, tensors and the tensors without numbers of a model that is being built. NumPy's functions fail on the last.
+# This will run inside a network. So write it with `keras.ops` (`cast`, `mean`, `concatenate`), which takes arrays, tensors and the tensors without numbers (`KerasTensor`) of a model that is being built. NumPy's functions fail on the last.
 #
 # The maps may come in half precision, which ends at 65504 and has 3 digits. The result is float32: cast before you sum. About three lines.
 
@@ -136,11 +136,11 @@ predict("08.pattern")
 # %% [markdown]
 # ## 2. The module, reconstructed
 #
-# Of StepNet we know the abstract and two figures, and no code. So there are three reconstructions here, `StepNetAttention(variant)`. No accuracy measured with them says anything about the module of the paper.
+# Of StepNet we know the abstract of the paper and two of its figures, and found no public code. So there are three reconstructions here, `StepNetAttention(variant)`. No accuracy measured with them says anything about the module of the paper.
 #
 # | variant | what it sees | weights, for `C` channels |
 # |---|---|---|
-# | `"pair"` | means of `x` and `x + f`, through two Dense layers as in SE | `3 C²/r + C/r + C` |
+# | `"pair"` | means of `x` and `x + f`, through two Dense layers as in SE | your prediction below |
 # | `"statistics"` | means and standard deviations of both, channel by channel | `6 C` |
 # | `"index"` | the index of each channel, against that of the others | `2 C` |
 #
@@ -230,24 +230,24 @@ for name, layer in (
     ("constant", attention.ConstantGate()),
 ):
     layer.build((None, 8, 8, 64), (None, 8, 8, 64))
-    counts[name] = layer.count_params()
+    counts[name] = sum(int(np.prod(weight.shape)) for weight in layer.trainable_weights)
 figure, ax = plt.subplots(figsize=(7, 2.6), layout="constrained")
 bars = ax.barh(list(counts), list(counts.values()), color="#0072B2")
 ax.bar_label(bars, padding=3)
-ax.set(xlabel="weights of one gate for 64 channels", xlim=(0, 1000))
+ax.set(xlabel="trainable weights of one gate for 64 channels", xlim=(0, 1000))
 ax.invert_yaxis()
 plt.show()
 predict("08.weights")
 
 # %% [markdown]
-# *What the figure shows:* for 64 channels the pair has 836 weights, SE has 580. SE with the reduction 32/3 has 838, nearly those of the pair. The other variants need 512 and 128, a constant gate 64.
+# *What the figure shows:* for 64 channels the pair has 836 weights, SE has 580. SE with the reduction 32/3 has 838, nearly those of the pair. The other variants need 384 and 128, a constant gate 64.
 #
 # If the pair does better than SE, it may be for its weights and not for the state.
 
 # %% [markdown]
 # ## 3. The block, and what training makes of the gates
 #
-# The gate sits on the branch, before the addition. The relu comes after it, as in most residual networks: then the next state has no negative numbers. Where the number of channels changes, the state first goes through a layer that changes it too, a *projection*; the gate then sees the projected state.
+# The gate sits on the branch, before the addition. The relu comes after it, as in most residual networks: then the next state has no negative numbers. (The predictor `x + f` leaves the relu out.) Where the number of channels changes, the state first goes through a layer that changes it too, a *projection*; the gate then sees the projected state.
 
 # %% [markdown] exercise="stepnet_block"
 # Return `relu(x + a * f)` for `f = residual(x)`. The product `a * f` is what `attention(f, x)` returns.
@@ -295,7 +295,7 @@ check("08.stepnet_block")
 checkpoint("08.where", ...)
 
 # %% [markdown]
-# Now train a network with your own layer. `cifar_resnet` makes such blocks, with a copy of your layer in each: here six blocks in three *stages* of two, with 8, 16 and 32 channels. The task is 300 noisy digits. At the start all gates lie near 0.5.
+# Now train a network with your own layer. `cifar_resnet` makes such blocks itself, each with a copy of your layer that it makes from `get_config`. Here it has 14 layers: six blocks of two in three *stages*, with 8, 16 and 32 channels, and two more layers at the ends. The task is 300 noisy digits. At the start all gates lie near 0.5.
 
 # %% [markdown] question="stage"
 # **Predict before you run.**
@@ -340,14 +340,14 @@ for name, values in gates.items():
 predict("08.stage")
 
 # %% [markdown]
-# *What the figure shows:* one dot per channel, its median gate over 200 images; the line spans 90 % of the images. In the first stage the lines are short: a channel has nearly the same step size for every image. In the last stage they are long, and gates reach from below 0.3 to above 0.8.
+# *What the figure shows:* one dot per channel, its median gate over 200 images; the line spans 90 % of the images. In the first stage the lines are short: a channel has nearly the same step size for every image. In the last stage they are long, and gates reach from below 0.3 to above 0.8. The first blocks of the second and third stage have a projection; they are no steps of a solver, and are shown all the same.
 #
 # So the early gates of this network are close to constants, as Zhong and others (ASR, 2023) report of trained gates in general. What a constant gate does could be folded into the layer before it. Whether the long lines of the last stage are worth anything, section 5 asks.
 
 # %% [markdown]
 # ## 4. Does the gate follow stiffness?
 #
-# The paper claims that attention adapts the step to stiffness. So compare the gate with the index of lesson 05. There are two:
+# The paper claims that attention adapts the step to stiffness. So compare the gate with the (neural stiffness) index of lesson 05, NSI for short. There are two:
 #
 # $$\text{raw} = \frac{\|f\|}{\|x\|}, \qquad \text{applied} = \frac{\|a \cdot f\|}{\|x\|}$$
 
@@ -386,6 +386,8 @@ check("08.attention_nsi")
 # The applied index contains the gate, inside the norm. Channels with large values count for more there, so a mean gate in front of the raw index would give something else.
 
 # %% [markdown]
+# Which sign would speak for the claim? A step controller makes smaller steps where the index is larger: a *negative* relation with the raw index.
+#
 # The next cell takes the last block and three kinds of gates: the trained ones, the same gates given to the wrong images, and random numbers. It asks how far the mean gate of an image goes with its index: the *rank correlation*, 1 where the larger gate always has the larger index, about 0 without a relation. The *permutation test* shuffles the images 999 times, and `p` is the share of shuffles that look as strong.
 
 # %% [markdown] question="random_gates"
@@ -423,7 +425,7 @@ predict("08.random_gates")
 # %% [markdown]
 # *What the figure shows:* each dot is an image. Random gates, in the right column, have no relation to the raw index in the upper row, and a strong one to the applied index below.
 #
-# Those random gates measured nothing. They are a factor of the applied index, and that is all. So a relation between attention and the applied index is no evidence. Ask the raw index, and compare with a shuffle. Compare your trained gates in the two rows: only what is left in the upper one can be knowledge. And it may have been there before training, since this gate sees `f` and `x`.
+# Those random gates measured nothing. They are a factor of the applied index, and that is all. So a relation between attention and the applied index is no evidence. Ask the raw index, and compare with a shuffle. Look at the middle column, too: gates of other images may still go with the applied index. Compare your trained gates in the two rows: only what is left in the upper one can be knowledge. And it may have been there before training, since this gate sees `f` and `x`.
 #
 # One block of one network is an example, no result. And the index itself is a proxy for stiffness, as lesson 05 found.
 
@@ -437,9 +439,9 @@ predict("08.random_gates")
 # | SE on the branch | means of `f` | the state, and some weights |
 # | SE, reduction 32/3 | means of `f` | the state alone |
 # | SE on the state | means of `x` | the branch, and some weights |
-# | a constant gate | nothing: one learned number per channel | adapting to the image at all |
+# | a constant gate | nothing: one learned number per channel | adapting to the image at all, and most weights |
 #
-# What a gate does better than the constant one is what adapting is worth.
+# What a gate does better than the constant one is what adapting and the extra weights are worth together.
 #
 # Every training has luck: the split of the data, the first weights. So train each network with several *seeds*, and give both networks of a pair the same split and noise.
 

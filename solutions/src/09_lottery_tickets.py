@@ -104,7 +104,7 @@ predict("09.cost")
 #
 # ## 2. Stiffest first
 #
-# Which blocks should keep their gates? The StepNet paper (ICCV 2023) says in its abstract that its view explains the tickets: a gate adapts a step size, as a solver does where a problem is stiff. How it argues is not publicly readable. Our reading, to be tested: *gates are needed at the stiff blocks only*. So rank the blocks by their index.
+# Which blocks should keep their gates? The StepNet paper (ICCV 2023) says in its abstract that its view explains the tickets: a gate adapts a step size, as a solver does where a problem is stiff. We have not read how it argues. Our reading, to be tested: *gates are needed at the stiff blocks only*. So rank the blocks by their index.
 #
 # One trap: an index compares a block's step with the state that it steps from. In a block that changes the shape of the state, the two live in different spaces. So `neural_stiffness_index` leaves such blocks out. Its columns have names, and column 2 need not be block 2.
 
@@ -168,13 +168,13 @@ def answers(model):
 
 
 rank = use("09.rank_blocks")
-scores = {}
+scores, orders = {}, {}
 for seed, line in ((0, "o-"), (1, "s--")):
     plain = train(seed)
     index = stiffness.neural_stiffness_index(plain, x_test)
-    order = rank(index.values, index.names, names)
+    orders[seed] = rank(index.values, index.names, names)
     scores[seed] = np.mean(answers(plain) == y_test)
-    print(f"seed {seed}: {scores[seed]:.3f} right, stiffest first: {order}")
+    print(f"seed {seed}: {scores[seed]:.3f} right, stiffest first: {orders[seed]}")
     plt.plot(index.names, np.median(index.values, axis=0), line, label=f"seed {seed}")
 plt.ylabel("raw index, median over images")
 plt.ylim(bottom=0)
@@ -185,7 +185,7 @@ predict("09.seeds")
 # %% [markdown]
 # *What the figure shows:* after training, both networks have their largest index in the first block. The other three lie close together.
 #
-# Mark what this does to our test. If the stiffest block is the first one in every network, then "a gate at the stiffest block" and "a gate at the first block" are the same placement, and no accuracy can tell them apart. A cause and a companion that always come together are *confounded*.
+# Note what this does to our test. If the stiffest block is the first one in every network, then "a gate at the stiffest block" and "a gate at the first block" are the same placement, and no accuracy can tell them apart. A cause and a companion that always come together are *confounded*.
 #
 # ## 3. What does a gate do that a number cannot?
 #
@@ -270,7 +270,7 @@ predict("09.pruned")
 # %% [markdown]
 # *What the figure shows:* left, without any factor a large share of the answers changes; with the mean gate hardly any does. Right, gates differ between channels in every block; between images they hardly differ in the early blocks, and more in the last ones.
 #
-# So these gates are close to fixed numbers. In the first block, where the index was largest, they hardly adapt at all. Zhong and others (ASR, 2024) saw gates of larger networks become nearly constant in training, too.
+# So the answers hardly depend on how these gates adapt to the image. In the early blocks the gates are close to fixed numbers; in the last ones they do adapt, and it hardly shows. Zhong and others (ASR, 2024) saw gates of larger networks become nearly constant in training, too.
 
 # %% [markdown] question="constant"
 # **Checkpoint.**
@@ -351,7 +351,7 @@ predict("09.best")
 #
 # This fall is *regression to the mean*. It needs no cause: who is picked for a high number is picked for luck as well, and luck is not drawn twice.
 #
-# Now look at the published figure again. Around a median of about 65.5 % the best placement lies 1.7 points up and the worst 1.8 points down. Equal tickets with noise look just like that. Different tickets may look like that, too. **One measurement of each cannot tell; a second one, of the same tickets, can.**
+# Now look at the published figure again. Around a median of about 65.5 % the best placement lies 1.7 points up and the worst 1.8 points down. Equal tickets with noise look just like that. Different tickets may look like that, too. **One measurement of each cannot tell, as long as the noise is not known; a second one, of the same tickets, can.**
 #
 # There is a hint that not all of it is noise. For a ResNet with 164 layers the same figure spreads from about 72.1 % to 76.7 %. Another repository of the group (RAS) gives 0.34 points as the standard deviation between repeated trainings of that network without gates. With so little noise even thousands of equal tickets would hardly spread over 3 points. Whether the two experiments had the same noise, we do not know.
 
@@ -368,7 +368,7 @@ checkpoint("09.fallback", ...)
 #
 # The mean `m` of `n` differences with standard deviation `s` (squares divided by `n − 1`) has the interval `m ± t s / √n`. `t` comes from Student's distribution with `n − 1` degrees of freedom: it leaves half of the *risk* above, half below. A confidence of 95 % is a risk of 5 %.
 #
-# That holds for a ticket named beforehand. For the best of 20 you looked 20 times. *Bonferroni's* remedy: give each look 1/20 of the risk. Then all 20 intervals together fail in at most 5 % of all studies, and so does the one that you pick, however you pick it.
+# That holds for a ticket named beforehand. For the best of 20 you looked 20 times. *Bonferroni's* remedy: give each look 1/20 of the risk. Then in at most 5 % of all studies at least one of the 20 fails, and the one that you pick fails no more often, however you pick it.
 
 # %% [markdown] exercise="ticket_interval"
 # `ticket[i]` and `baseline[i]` are accuracies with seed `i`. Return the ends of the interval for the mean of ticket minus baseline, with Student's `t` and the risk `1 - confidence` divided by `candidates`.
@@ -442,10 +442,10 @@ predict("09.false")
 #
 # ## 6. A ticket of your own
 #
-# Keep gates at the stiffest three of the ranked blocks, train once, and compare with the networks of sections 2 and 3, of the same seed.
+# Keep gates at the stiffest three of the ranked blocks, train once, and compare with the networks of sections 2 and 3, of the same seed. Only four of the six blocks have a rank: the two that change the shape of the state cannot be chosen here.
 
 # %%
-stiffest = [int(number) for number in order[:3]]
+stiffest = [int(number) for number in orders[0][:3]]
 mine = np.mean(answers(train(0, gate, stiffest)) == y_test)
 everywhere = np.mean(before == y_test)
 print(f"no gates {scores[0]:.3f}, everywhere {everywhere:.3f}, at blocks {stiffest} {mine:.3f}")
@@ -465,7 +465,7 @@ checkpoint("09.judge", ...)
 # ## Summary
 #
 # - A mask says which blocks have a gate. Late gates cost most.
-# - Blocks can be ranked by their median index. In our small networks the first block leads in every run: stiffness and position are confounded.
+# - Blocks can be ranked by their median index. In both of our small networks without gates the first block leads: stiffness and position are confounded.
 # - A gate that hardly depends on the image can be folded into the normalisation, and hardly an answer changes.
 # - The best of n equal tickets looks better than all of them, and falls back when it is measured again.
 # - An interval for a picked ticket divides the risk by the number of candidates. A second measurement, with new seeds, has no such bias.

@@ -32,10 +32,12 @@ class StepNetAttention(ChannelAttention):
     "pair" 3 C^2 / r + C / r + C        "statistics" 6 C        "index" 2 C
     ```
 
-    **The published module is not publicly readable.** What is known of StepNet is its purpose: to
-    extract fine-grained stiffness information. These three are readings of it, not the module of
-    the paper. Means add up, mean(x + f) = mean(x) + mean(f): "pair" knows what `SqueezeExcite`
-    knows, and the state. Only a statistic that does not add up, such as a deviation, tells more.
+    **The published module was not at hand**, and we found no public code of it. What we know of
+    StepNet is its purpose, from the paper's abstract: to extract fine-grained stiffness
+    information. These three are readings of it, not the module of the paper.
+
+    Means add up, mean(x + f) = mean(x) + mean(f): "pair" knows what `SqueezeExcite` knows, and the
+    state. Only a statistic that does not add up, such as a deviation, tells more.
 
     Args:
         variant: `"pair"`, `"statistics"` or `"index"`. Defaults to `"pair"`.

@@ -36,8 +36,8 @@ def neural_stiffness_index(
     statement that relates attention to stiffness needs the raw index, and `permutation_test`.
 
     It is a relative speed, a proxy for stiffness; `stiffness_aware_index` says where the two part
-    ways. The printed formula of the paper is not publicly readable: these three are a reading of
-    its figures.
+    ways. The printed formula of the paper was not at hand: these three are a reading of its
+    figures.
 
     Args:
         model: functional or sequential `keras.Model`; `layers.residual_blocks` says what a

@@ -190,7 +190,11 @@ LESSON.question(
         "There the relu cuts the slope: the state could only grow. The step is not along f.",
         "relu-before-addition",
     ),
-    d=Option("`relu(x + a * f)`", "With `a = 0` the state stays, with `a = 1` it is a full step."),
+    d=Option(
+        "`relu(x + a * f)`",
+        "With `a = 0` the state stays, where it has no negative numbers; with `a = 1` it is a full "
+        "step.",
+    ),
 )
 
 LESSON.question(
@@ -303,12 +307,13 @@ LESSON.question(
     right="b",
     a=Option(
         "The state helps, since the pair beats SE.",
-        "SE with more weights helps as much, and it never sees the state.",
+        "The pair does not beat SE with more weights, which never sees the state.",
         "state-helps",
     ),
     b=Option(
         "More weights in the gate help; the state does not show.",
-        "With the weights matched, nothing is left for the state to explain.",
+        "No advantage shows once the weights match. The interval says how large a missed one could "
+        "be.",
     ),
     c=Option(
         "A reduction of 32/3 is the best one.",
@@ -526,8 +531,8 @@ def _expect_weights(trial: Trial, layer: Any, channels: int, hidden: int, asked:
             "no-hidden-unit",
         )
     trial.fail(
-        f"{wanted}; yours has {len(shapes)}, of shapes {shapes}. The hidden width is "
-        f"channels / reduction, rounded, at least 1.",
+        f"{wanted}; yours has {len(shapes)}, of shapes {shapes}. Two Dense layers, each with a "
+        f"bias; the hidden width is channels / reduction, rounded, at least 1.",
         "wrong-weights",
     )
 
@@ -826,6 +831,11 @@ def _drawn_block(trial: Trial, with_gate: bool, with_projection: bool) -> None:
     projection = _Calls(lambda x: keras.ops.matmul(x, turn)) if with_projection else None
 
     def choose(branch, shortcut=None):
+        if tuple(shortcut.shape) != tuple(branch.shape):
+            raise ValueError(
+                f"attention got a branch of shape {tuple(branch.shape)} and a state of shape "
+                f"{tuple(shortcut.shape)}; with a projection it sees the projected state"
+            )
         return branch * keras.ops.sigmoid(branch - 2.0 * shortcut)
 
     attention = _Calls(choose) if with_gate else None
@@ -1012,6 +1022,7 @@ def _judge_paired_comparison(trial: Trial) -> None:
     """Two seeds in closed form, since Student's t is then Cauchy's; then SciPy's own test."""
     three = np.array([0.5, 0.25, 0.75]), np.array([0.25, 0.25, 0.25])
     _expect_comparison(trial, *three, "For a = [0.5, 0.25, 0.75] and b = [0.25, 0.25, 0.25]")
+    _expect_comparison(trial, *three[::-1], "For a = [0.25, 0.25, 0.25] and b = [0.5, 0.25, 0.75]")
     _two_seeds(trial)
     for n in (4, 5, 10, 20):
         common = trial.draw.uniform(0.6, 0.8, n)
@@ -1124,7 +1135,8 @@ def _expect_interval(trial, got, mean, error, n, edge, power, case, unpaired) ->
             Suspect((normal + 0.841621) * error, "normal-not-t", "So few seeds need Student's t."),
             Suspect((edge + 0.841621) * error, "normal-not-t",
                     "The second quantile is one of Student's t, too."),
-            Suspect((edge - power) * error, "sign", "The two quantiles add up."),
+            Suspect((edge - power) * error, "sign",
+                    "The two quantiles add up, and the second is that of 0.8."),
             Suspect((edge + float(special.stdtrit(n - 1, 0.9))) * error, "power-two-sided",
                     "The power is one-sided: take the quantile at 0.8."),
         ],
