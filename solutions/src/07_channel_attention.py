@@ -27,7 +27,7 @@ from stepkit import attention, datasets, layers, models, stiffness
 #
 # $$y = x + a(f) \cdot f(x), \qquad 0 < a < 1$$
 #
-# The factor $a$ is a *gate*: one number for each sample and each channel of the image. Read as a solver, it is a step size that the block chooses when it sees the slope. A solver with step control (lesson 04) does that too, but it computes the step from an error. The gate is learned.
+# The factor $a$ is a *gate*: one number for each sample and each channel of the image. Read as a solver, it is a step size that the block chooses when it sees the slope, one for each channel, so that the direction may turn. A solver with step control (lesson 04) does that too, but it computes the step from an error. The gate is learned.
 #
 # The usual word is *channel attention*. Three things are called attention in this course:
 #
@@ -52,7 +52,7 @@ predict("07.share", ...)
 # %% [markdown] exercise="input_dependence"
 # Return that share, one number from 0 to 1, for a table `gates` of shape `(samples, channels)`.
 #
-# Both variances divide by the number of values, as `np.var` does. If all gates are equal, the share is 0, not NaN. About four lines.
+# Both variances divide by the number of values, as `np.var` does. If all gates are equal, the share is 0, not NaN; rounding can leave a tiny variance there. About three lines.
 
 # %% answer="input_dependence"
 def input_dependence(gates):
@@ -62,10 +62,9 @@ def input_dependence(gates):
     Returns a number from 0 to 1.
     """
     # BEGIN SOLUTION
-    total = np.var(gates)
-    if total == 0:
+    if np.min(gates) == np.max(gates):
         return 0.0
-    return np.mean(np.var(gates, axis=0)) / total
+    return np.mean(np.var(gates, axis=0)) / np.var(gates)
     # END SOLUTION
 
 
@@ -76,7 +75,7 @@ check("07.input_dependence")
 # ## which axis?
 # The variance over samples, for each channel: `np.var(gates, axis=0)` has one number per channel.
 # ## how do I deal with equal gates?
-# Compute the variance of all gates first. If it is 0, return before you divide.
+# Return before you divide. But not by asking whether the variance is 0: rounding may leave `1e-33`. Compare the smallest gate with the largest.
 # ## Why
 # The variance of all gates is the mean variance within the channels plus the variance of the channels' means. Both parts are positive, so the share lies between 0 and 1.
 
@@ -99,7 +98,7 @@ predict("07.share")
 # Keras layers of this course that gate a branch have two methods. `gate(branch, shortcut=None)` returns the step size. `call(branch, shortcut=None)` returns gate times branch; the addition is the caller's. Today's gates do not look at the shortcut, but take it, because those of lesson 08 do.
 
 # %% [markdown] exercise="SqueezeExcite"
-# Write four methods. `build` makes two dense layers, with biases, and builds them; channels are the last axis. The hidden width is `channels / reduction`, at least 1. Keras also passes the shape of the shortcut; you need only that of the branch.
+# Write four methods. `build` makes two dense layers, with biases, and builds them; channels are the last axis. The hidden width is `channels / reduction`, a whole number or below 1; then it is 1. Keras also passes the shape of the shortcut; you need only that of the branch.
 #
 # `gate` returns shape `(batch, 1, 1, channels)`, `call` the product, `get_config` what `super().get_config()` returns and `reduction`. Image and batch size may be unknown. One to five lines each.
 
@@ -257,7 +256,7 @@ check("07.EfficientChannelAttention")
 # A convolution along the channels shares its weights between them. "same" pads with zeros, so that each channel keeps a gate of its own.
 
 # %% [markdown]
-# *Style-based recalibration* (SRM; Lee, Kim and Nam, 2019) looks at each channel alone, but at two numbers of it: its mean $m_c$ and its standard deviation $s_c$, the contrast of the map. Each channel has two weights. A batch normalisation follows, which shifts and scales each channel by its mean and variance over the samples:
+# *Style-based recalibration* (SRM; Lee, Kim and Nam, 2019) looks at each channel alone, but at two numbers of it: its mean $m_c$ and its standard deviation $s_c$, the contrast of the map. Each channel has two weights. A *batch normalisation* (BN) follows. In training it gives each channel mean 0 and variance 1 over the samples of the batch; in use it takes running averages of the two. Then it applies a scale and an offset per channel, which are trained. Keras tells it which of the two is on:
 #
 # $$a_c = \sigma\bigl(\mathrm{BN}(w_{c1} m_c + w_{c2} s_c)\bigr), \qquad s_c = \sqrt{v_c + 10^{-5}}$$
 #
@@ -357,7 +356,7 @@ predict("07.price", ...)
 # %% [markdown] exercise="parameter_count"
 # Return the number of trainable weights of one module. `kind` is `"se"`, `"eca"` (its size by the rule) or `"srm"`; the others need no `reduction`. Biases count.
 #
-# The hidden width of SE is `channels / reduction`, at least 1; give the number for it. About seven lines.
+# The hidden width of SE is `channels / reduction`, a whole number or below 1; then it is 1. About seven lines.
 
 # %% answer="parameter_count"
 def parameter_count(kind, channels, reduction=16):
@@ -417,7 +416,7 @@ predict("07.price")
 # %% [markdown] exercise="gate_values"
 # Return a dictionary from the name of a block, `block.name`, to its gates: a NumPy array `(samples, channels)`.
 #
-# `layers.residual_blocks(model)` finds the blocks. Leave out those without a gate (`block.attention` is `None`) and those with a `projection`, which are no steps. Otherwise `block.attention.gate(branch, shortcut)` is the gate; `block.states(x)` has the branch as `raw` and the shortcut as `state`.
+# `layers.residual_blocks(model)` finds the blocks. Leave out those without a gate (`block.attention` is `None`) and those whose `block.projection` is true, which are no steps. Otherwise `block.attention.gate(branch, shortcut)` is the gate; of what `block.states(x)` returns, the attribute `raw` is the branch and `state` the shortcut.
 #
 # A constant gate may come with one row for all samples: repeat it. Branches may be images or vectors. About eight lines.
 
@@ -519,9 +518,9 @@ predict("07.starts")
 # The *swing* is the standard deviation over the images, averaged over the channels. Read it with the share.
 #
 # - **On average the steps are about 0.5.** That is where all these gates start.
-# - **SE.** In the first blocks the swing is a few hundredths at most, in the last it is several times larger. One reason: SE looks at means of a normalised branch. Those are near 0, the more so the larger the map, and the maps shrink from 8 by 8 pixels to 2 by 2.
+# - **SE.** In the first blocks the swing is a few hundredths at most, in the last it is several times larger. One reason: SE looks at means of a normalised branch. From image to image those differ little, and the less the larger the map; the maps shrink from 8 by 8 pixels to 2 by 2.
 # - **The share depends on the start.** Random biases make stripes, and the share of the first blocks falls to nearly 0. Training did not make the stripes; it left them. Without them a large share may be a share of next to nothing.
-# - **SRM.** The swing is about 0.2 in every block. The normalisation makes it so: the sigmoid of normally distributed numbers with mean 0 and variance 1 has the standard deviation 0.21.
+# - **SRM.** The swing is about 0.2 in every block. Its weights start at 0, so that at first nothing swings. Once they leave 0, however little, the normalisation stretches the result to variance 1: the sigmoid of normally distributed numbers with mean 0 and variance 1 has the standard deviation 0.21.
 #
 # So "the gate depends on the input" may be a fact of the construction, and "the gate is constant" one of the initial biases. Neither says that a network needs one or the other.
 
@@ -622,6 +621,11 @@ def input_dependence(gates):
         return 0.0
     return np.mean(np.var(gates, axis=0, ddof=1)) / total
 
+# %% wrong="input_dependence" shows="rounded-zero" outcome="not yet"
+def input_dependence(gates):
+    total = np.var(gates)
+    return 0.0 if total == 0 else np.mean(np.var(gates, axis=0)) / total
+
 # %% variant="input_dependence" style="one minus the variance of the channels' means"
 def input_dependence(gates):
     gates = np.asarray(gates, dtype=float)
@@ -634,7 +638,7 @@ def input_dependence(gates):
     gates = np.array(gates, dtype="float64")
     within = ((gates - gates.mean(0)) ** 2).sum()
     total = ((gates - gates.mean()) ** 2).sum()
-    return np.where(total > 0, within / total, 0.0)
+    return np.where(np.all(gates == gates[0, 0]), 0.0, within / total)
 
 # %% variant="input_dependence" style="plain Python"
 def input_dependence(gates):
@@ -646,7 +650,7 @@ def input_dependence(gates):
 
     total = variance([a for column in columns for a in column])
     within = sum(map(variance, columns)) / len(columns)
-    return within / total if total else 0.0
+    return within / total if len({a for column in columns for a in column}) > 1 else 0.0
 
 # %% probe="input_dependence"
 def probe(answer, draw):

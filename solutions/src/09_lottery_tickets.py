@@ -38,7 +38,7 @@ from stepkit.models import cifar_resnet
 # %% [markdown] exercise="attention_mask"
 # Return a mask for `num_blocks` blocks that is `True` at the numbers in `chosen`, a list or an array of whole numbers from 0. A number may come twice, and `chosen` may be empty.
 #
-# A number that is no block, too large or *negative*, is a mistake of the caller: raise a `ValueError` whose message contains it. About five lines.
+# A number that is no block, too large or *negative*, is a mistake of the caller: raise a `ValueError` (or `IndexError`) whose message contains it. About five lines.
 
 # %% answer="attention_mask"
 def attention_mask(num_blocks, chosen):

@@ -106,7 +106,7 @@ LESSON.question(
 LESSON.question(
     "contrast",
     "Take a map that is 1 everywhere, and raise its contrast: half of its pixels go up by c, the "
-    "others down by c. Which of the three modules answers?",
+    "others down by c. All weights of SRM for the deviation are 1. Which of the three answers?",
     right="d",
     a=Option(
         "all three",
@@ -164,7 +164,7 @@ LESSON.question(
     ),
     b=Option(
         "where they start at 0",
-        "There all gates start near 0.5, so that little variance lies between the channels.",
+        "There the channels of a gate start alike, but for what the inputs do.",
     ),
     c=Option(
         "where they start at random",
@@ -282,6 +282,14 @@ def _judge_input_dependence(trial: Trial) -> None:
             trial.call(np.full(shape, 0.5)), 0.0, f"For {shape[0]} x {shape[1]} gates of 0.5",
             "the share should be {want}; yours is {got}",
             [Suspect(1.0, "constant-is-all", "Nothing depends on the input there.")],
+        )  # fmt: skip
+    for shape in ((10, 3), (200, 8)):
+        got = trial.call(np.full(shape, 0.3))
+        trial.expect(
+            got, 0.0, f"For {shape[0]} x {shape[1]} gates of 0.3",
+            "the share should be {want}; yours is {got}",
+            [Suspect(got, "rounded-zero", "Rounding leaves a tiny variance there, which is not 0. "
+                     "Compare the smallest gate with the largest.")],
         )  # fmt: skip
 
 
@@ -1061,6 +1069,10 @@ def _expect_values(trial: Trial, shape: tuple, samples: int) -> None:
     names = ["first", "fixed", "last"]
     _expect_names(trial, list(got), names, case)
     for name, want, others in _by_hand(x.astype("float64"), kernels, wide, by, level):
+        if keras.ops.is_tensor(got[name]):
+            trial.fail(f"{case} the entries should be NumPy arrays; yours is a "
+                       f"{type(got[name]).__name__}. keras.ops.convert_to_numpy makes one.",
+                       "tensor-not-array")  # fmt: skip
         one = f'{case} the gates of the block "{name}"'
         row = Suspect(want[:1], "one-row", f"This gate is the same for all samples: repeat it, "
                                            f"one row for each of the {samples}.")  # fmt: skip
