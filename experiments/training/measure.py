@@ -95,7 +95,7 @@ class GateMonitor(keras.callbacks.Callback):
             self._look(done)
 
     def _look(self, epoch):
-        gates = map(ops.convert_to_numpy, self._gates(self.images))
+        gates = map(ops.convert_to_numpy, self._gates(self.images).values())
         rows = [spreads(gate.reshape(len(gate), -1)) for gate in gates]
         row = {key: float(np.mean([each[key] for each in rows])) for key in rows[0]}
         for key, value in {"epoch": epoch, **row}.items():
@@ -147,11 +147,10 @@ class FrozenGate(ChannelAttention):
 
 def frozen(run: Run) -> keras.Model:
     """Returns the trained network with each gate replaced by its mean over training images."""
-    gates = map(ops.convert_to_numpy, gate_model(run.model)(run.arrays[0][:1000]))
-    blocks = [block for block in residual_blocks(run.model) if block.attention is not None]
+    gates = gate_model(run.model)(run.arrays[0][:1000])
     means = {
-        block.name: gate.reshape(len(gate), -1).mean(axis=0)
-        for block, gate in zip(blocks, gates, strict=True)
+        name: ops.convert_to_numpy(gate).reshape(len(gate), -1).mean(axis=0)
+        for name, gate in gates.items()
     }
     model = run.network(attention=FrozenGate)
     for layer in model.layers:

@@ -35,16 +35,23 @@ class CoupledSGD(keras.optimizers.SGD):
     ) -> None:
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         self.coupled_decay = coupled_decay
-        self._undecayed = {id(variable) for variable in undecayed}
+        self._undecayed = list(undecayed)
+
+    def build(self, variables: list) -> None:
+        """Creates the momenta, and notes the places of the variables without decay."""
+        super().build(variables)
+        # By place: TensorFlow hands other objects to `update_step`.
+        self._free = {self._get_variable_index(variable) for variable in self._undecayed}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one variable."""
         rate = ops.cast(learning_rate, variable.dtype)
         gradient = ops.cast(gradient, variable.dtype)
-        if self.coupled_decay and id(variable) not in self._undecayed:
+        place = self._get_variable_index(variable)
+        if self.coupled_decay and place not in self._free:
             gradient = gradient + self.coupled_decay * variable
         if self.momentum != 0:
-            velocity = self.momentums[self._get_variable_index(variable)]
+            velocity = self.momentums[place]
             gradient = self.momentum * velocity + gradient
             self.assign(velocity, gradient)
         self.assign_sub(variable, rate * gradient)

@@ -3,7 +3,7 @@
 #
 # A residual block makes a step of size 1, for every image alike. **Can a network choose its steps, and does it choose them for each input?**
 #
-# Channel attention is said to do so. You build three such modules, put them into a network, read the steps that it takes, and ask whether they depend on the input. After this lesson you can
+# Channel attention is said to do so. You build three such modules, read the steps that they take, and ask whether these depend on the input. Then you can
 #
 # - **read** a gate as a step size,
 # - **build** three gates as Keras layers, and count what they cost,
@@ -27,7 +27,7 @@ from stepkit import attention, datasets, layers, models, stiffness
 #
 # $$y = x + a(f) \cdot f(x), \qquad 0 < a < 1$$
 #
-# The factor $a$ is a *gate*: one number for each sample and each channel of the image. Read as a solver, it is a step size that the block chooses when it sees the slope, one for each channel, so that the direction may turn. A solver with step control (lesson 04) does that too, but it computes the step from an error. The gate is learned.
+# The factor $a$ is a *gate*: one number for each sample and each channel of the image. Read as a solver, it is a step size that the block chooses when it sees the slope. A solver with step control (lesson 04) does that too, from an error. The gate is learned.
 #
 # The usual word is *channel attention*. Three things are called attention in this course:
 #
@@ -52,7 +52,7 @@ predict("07.share", ...)
 # %% [markdown] exercise="input_dependence"
 # Return that share, one number from 0 to 1, for a table `gates` of shape `(samples, channels)`.
 #
-# Both variances divide by the number of values, as `np.var` does. If all gates are equal, the share is 0, not NaN; rounding can leave a tiny variance there. About three lines.
+# Both variances are those of `np.var`. If all gates are equal, the share is 0, in spite of rounding. About three lines.
 
 # %% answer="input_dependence"
 def input_dependence(gates):

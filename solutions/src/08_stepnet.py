@@ -49,16 +49,16 @@ for gate in (attention.SqueezeExcite(reduction=1), attention.StepNetAttention(re
 predict("08.same_slope")
 
 # %% [markdown]
-# The two steps differ by a factor of ten in the index, and SE cannot see it. The second gate, untrained, at least answers differently.
+# The two steps differ tenfold in the index, and SE cannot see it. The second gate at least answers differently.
 #
-# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). The paper's abstract says that the module extracts fine-grained information on stiffness. How it does that we do not know: we had neither the text of the paper nor code. So ours is a **reconstruction**; section 2 says more.
+# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). The paper's abstract says that the module extracts fine-grained information on stiffness. We know neither its text nor code, so ours is a **reconstruction**; section 2 says more.
 #
 # Our idea: a first estimate of the next state is at hand, the Euler step `x + f`. We call it the *predictor*, and let the gate see two states, `x` and `x + f`. Like SE it looks at each channel's mean over its map.
 
 # %% [markdown] exercise="predictor_features"
 # Return what the gate gets to see: for each sample the means of all channels of the state, then those of the predictor, state plus branch. Both maps have shape `(batch, height, width, channels)`; the result has shape `(batch, 2 * channels)`.
 #
-# This will run inside a network. So write it with `keras.ops` (`cast`, `mean`, `concatenate`), which takes arrays, tensors and the tensors without numbers (`KerasTensor`) of a model that is being built. NumPy's functions fail on the last.
+# Write it with `keras.ops` (`cast`, `mean`, `concatenate`), which also takes the tensors without numbers (`KerasTensor`) of a model that is being built; NumPy does not.
 #
 # The maps may come in half precision, which ends at 65504 and has 3 digits. The result is float32: cast before you sum. About three lines.
 

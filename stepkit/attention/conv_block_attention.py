@@ -40,7 +40,7 @@ class ConvBlockAttention(ChannelAttention):
     Example:
     >>> layer = ConvBlockAttention(reduction=4)
     >>> gated = layer(keras.ops.ones((2, 8, 8, 16)))
-    >>> layer.gate(keras.ops.ones((2, 8, 8, 16))).shape, len(layer.trainable_weights)
+    >>> tuple(layer.gate(gated).shape), len(layer.trainable_weights)
     ((2, 8, 8, 16), 7)
 
     Reference: S. Woo et al., *CBAM: Convolutional Block Attention Module*, ECCV 2018.

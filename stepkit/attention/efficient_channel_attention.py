@@ -30,7 +30,7 @@ class EfficientChannelAttention(ChannelAttention):
 
     Example:
     >>> layer = EfficientChannelAttention()
-    >>> layer(keras.ops.ones((2, 8, 8, 64))).shape, layer.count_params()
+    >>> tuple(layer(keras.ops.ones((2, 8, 8, 64))).shape), layer.count_params()
     ((2, 8, 8, 64), 3)
 
     Reference: Q. Wang et al., *ECA-Net: Efficient Channel Attention for Deep Convolutional Neural

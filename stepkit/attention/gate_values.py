@@ -35,15 +35,13 @@ def gate_values(model: keras.Model, x: Any, batch_size: int = 128) -> dict[str, 
     >>> gate_values(model, np.ones((2, 4)))["block"].tolist()
     [[0.5, 0.5, 0.5, 0.5], [0.5, 0.5, 0.5, 0.5]]
     """
-    values = gate_model(model)
-    names = [block.name for block in _gated_blocks(model)]
-    found = values.predict(x, batch_size=batch_size, verbose=0)
-    found = found if isinstance(found, list) else [found]  # one member comes back without its list
-    return {name: _by_channel(gate) for name, gate in zip(names, found, strict=True)}
+    found = gate_model(model).predict(x, batch_size=batch_size, verbose=0)
+    # Keras sorts a dictionary by its keys.
+    return {block.name: _by_channel(found[block.name]) for block in _gated_blocks(model)}
 
 
 def gate_model(model: keras.Model) -> keras.Model:
-    """Returns a model that maps the inputs of `model` to its gates, a list in the order of blocks.
+    """Returns a model that maps the inputs of `model` to its gates, by the names of their blocks.
 
     It shares the weights of `model`: make it once, and call it at any time during training. Gates
     have the shapes in which they broadcast against their branches, one row per sample.
@@ -54,12 +52,14 @@ def gate_model(model: keras.Model) -> keras.Model:
     Example:
     >>> state = keras.Input((4,))
     >>> gated = stepkit.attention.ConstantGate()(keras.layers.Dense(4)(state), state)
-    >>> model = keras.Model(state, keras.layers.Add()([state, gated]))
-    >>> [tuple(gate.shape) for gate in gate_model(model)(np.ones((2, 4)))]
-    [(2, 4)]
+    >>> model = keras.Model(state, keras.layers.Add(name="block")([state, gated]))
+    >>> {name: tuple(gate.shape) for name, gate in gate_model(model)(np.ones((2, 4))).items()}
+    {'block': (2, 4)}
     """
     blocks = _gated_blocks(model)
-    return keras.Model(blocks[0].inputs, _Gates(blocks)([block.gate_inputs for block in blocks]))
+    gates = _Gates(blocks)([block.gate_inputs for block in blocks])
+    names = [block.name for block in blocks]
+    return keras.Model(blocks[0].inputs, dict(zip(names, gates, strict=True)))
 
 
 def _gated_blocks(model):

@@ -33,7 +33,7 @@ class SqueezeExcite(ChannelAttention):
 
     Example:
     >>> layer = SqueezeExcite(reduction=4)
-    >>> layer(keras.ops.ones((2, 8, 8, 16))).shape, layer.count_params()
+    >>> tuple(layer(keras.ops.ones((2, 8, 8, 16))).shape), layer.count_params()
     ((2, 8, 8, 16), 148)
 
     Reference: J. Hu, L. Shen, G. Sun, *Squeeze-and-Excitation Networks*, CVPR 2018.

@@ -73,7 +73,7 @@ def cifar_resnet(
 
     Example:
     >>> model = cifar_resnet(depth=20, attention="stepnet", width=4, input_shape=(8, 8, 1))
-    >>> model(keras.ops.ones((2, 8, 8, 1))).shape
+    >>> tuple(model(keras.ops.ones((2, 8, 8, 1))).shape)
     (2, 10)
 
     Reference: K. He et al., *Deep Residual Learning for Image Recognition*, CVPR 2016, section

@@ -48,8 +48,8 @@ def ode_net(
 
     Example:
     >>> model = ode_net(attention="se", width=4, input_shape=(8, 8, 1))
-    >>> model.get_layer("ode").field.name, model(keras.ops.ones((2, 8, 8, 1))).shape
-    ('field', (2, 10))
+    >>> tuple(model(keras.ops.ones((2, 8, 8, 1))).shape)
+    (2, 10)
 
     Reference: R. T. Q. Chen et al., *Neural Ordinary Differential Equations*, NeurIPS 2018.
     """

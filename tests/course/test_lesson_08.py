@@ -110,7 +110,7 @@ class OtherName(Right):
 
 
 LAYERS = {
-    "The hidden width is channels / reduction": AlwaysSixteen,
+    "the hidden width is channels / reduction": AlwaysSixteen,
     "rounded, at least 1": RoundedDown,
     "yours has 4, of shapes": RoundedUp,
     "Is that the gate, or the gate times the branch?": GateTimesBranch,
