@@ -13,7 +13,6 @@ samples and times; the null exchanges samples at each time. It writes `gate_step
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,7 @@ import numpy as np
 from keras import ops
 
 from experiments.hidden_trajectories import noisy_digits, task
-from experiments.record import RESULTS, circumstances, figure, spread, write
+from experiments.record import circumstances, figure, seeds_and_folder, spread, write
 from experiments.training.arms import ARMS, WORDS
 from stepkit.models import ode_net
 from stepkit.ode import get
@@ -38,12 +37,7 @@ PERMUTATIONS = 999
 
 def main(arguments: list[str] | None = None) -> None:
     """Train networks with each gate on all seeds, and write numbers and picture."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    given = parser.parse_args(arguments)
-    if given.seeds < 2:
-        parser.error("--seeds should be at least 2: a spread is part of the result")
+    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
     found = {arm: [one_run(arm, seed) for seed in range(given.seeds)] for arm in GATES}
     record = {
         **circumstances(f"python -m experiments.gate_step_size --seeds {given.seeds}"),

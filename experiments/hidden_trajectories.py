@@ -10,7 +10,6 @@ networks of a seed see the same data. It writes `hidden_trajectories.json` and
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
 import time
@@ -20,7 +19,7 @@ import keras
 import matplotlib
 import numpy as np
 
-from experiments.record import RESULTS, circumstances, detectable, spread, write
+from experiments.record import circumstances, detectable, seeds_and_folder, spread, write
 from stepkit import datasets
 from stepkit.course.exercises.lesson_01 import hidden_states, residual_net
 
@@ -32,12 +31,7 @@ RULES = {"step_1": lambda depth: 1.0, "step_1_over_depth": lambda depth: 1.0 / d
 
 def main(arguments: list[str] | None = None) -> None:
     """Train all networks, and write numbers and picture."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    given = parser.parse_args(arguments)
-    if given.seeds < 2:
-        parser.error("--seeds should be at least 2: a spread is part of the result")
+    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
     start = time.process_time()
     runs = [one_seed(seed) for seed in range(given.seeds)]
     record = {

@@ -10,7 +10,6 @@ begins with batch normalisation. It writes `network_stiffness.json` and `network
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
 from pathlib import Path
@@ -20,7 +19,7 @@ import matplotlib
 import numpy as np
 
 from experiments.hidden_trajectories import BATCH, EPOCHS, LEARNING_RATE, noisy_digits, task
-from experiments.record import RESULTS, circumstances, spread, write
+from experiments.record import circumstances, seeds_and_folder, spread, write
 from stepkit.layers import ResidualStep
 from stepkit.stiffness import neural_stiffness_index, peak_to_median, total_variation
 
@@ -35,12 +34,7 @@ SAMPLES = 200  # test images on which the index is measured
 
 def main(arguments: list[str] | None = None) -> None:
     """Train all networks, and write numbers and picture."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=5, help="how many seeds (default: 5)")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    given = parser.parse_args(arguments)
-    if given.seeds < 2:
-        parser.error("--seeds should be at least 2: a spread is part of the result")
+    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
     start = time.process_time()
     runs = [one_seed(seed) for seed in range(given.seeds)]
     record = {

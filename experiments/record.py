@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import importlib.metadata
 import json
 import os
@@ -21,6 +22,21 @@ from stepkit.course.store import write_text
 RESULTS = Path(__file__).resolve().parent / "results"
 PACKAGES = ("stepkit", "keras", "tensorflow-cpu", "tensorflow", "jax", "torch", "numpy", "scipy")
 PACKAGES += ("onnx", "onnxruntime", "tf2onnx", "jax2onnx", "litert-torch")
+
+
+def seeds_and_folder(
+    description: str, seeds: int, arguments: list[str] | None
+) -> argparse.Namespace:
+    """Read `--seeds` and `--out` from a command line; fewer than two seeds have no spread."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument(
+        "--seeds", type=int, default=seeds, help=f"how many seeds (default: {seeds})"
+    )
+    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    given = parser.parse_args(arguments)
+    if given.seeds < 2:
+        parser.error("--seeds should be at least 2: a spread is part of the result")
+    return given
 
 
 def circumstances(command: str) -> dict[str, Any]:
