@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 
 import keras
-import matplotlib
 import numpy as np
 
-from experiments.record import circumstances, detectable, seeds_and_folder, spread, write
+from experiments.record import circumstances, detectable, figure, seeds_and_folder, spread, write
 from stepkit import datasets
 from stepkit.course.exercises.lesson_01 import hidden_states, residual_net
 
@@ -182,36 +181,30 @@ def caption(record: dict) -> str:
 
 def draw(path: Path, record: dict, run: dict) -> None:
     """Paths of some test digits at both step sizes, and straightness against depth."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
     from stepkit import plots
 
-    figure, (left, middle, right) = plt.subplots(1, 3, figsize=(13, 4.2), layout="constrained")
-    names = {"step_1": "step size 1", "step_1_over_depth": "step size 1/depth"}
-    for axis, rule in ((left, "step_1"), (middle, "step_1_over_depth")):
-        net = run[rule][DEPTHS[-1]]
-        shown = np.concatenate([np.flatnonzero(net["labels"] == k)[:12] for k in (0, 1, 4)])
-        plots.hidden_trajectories(net["states"][:, shown], net["labels"][shown], ax=axis)
-        axis.set_title(f"{DEPTHS[-1]} blocks, {names[rule]}")
-    for rule, line in (("step_1", "o-"), ("step_1_over_depth", "s--")):
-        cells = [record[rule][f"depth_{depth}"]["straightness"] for depth in DEPTHS]
-        middle_values = np.array([cell["median"] for cell in cells])
-        ends = np.array([[cell["min"] for cell in cells], [cell["max"] for cell in cells]])
-        bars = np.abs(ends - middle_values)
-        colour = "#0072B2" if rule == "step_1" else "#D55E00"
-        right.errorbar(
-            DEPTHS, middle_values, bars, fmt=line, capsize=4, color=colour, label=names[rule]
-        )
-    unrelated = 1 / np.sqrt(DEPTHS)
-    right.plot(DEPTHS, unrelated, ":", color="0.4", label="1 / sqrt(blocks): unrelated moves")
-    right.set(xlabel="blocks", ylabel="end-to-end distance / path length", ylim=(0, 1.1))
-    right.set_xticks(DEPTHS)
-    right.set_title(f"straightness, median and range of {record['seeds']} seeds")
-    right.legend(loc="upper right")
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
-    temporary.replace(path)
+    with figure(path, 1, 3, width=13, height=4.2) as (left, middle, right):
+        names = {"step_1": "step size 1", "step_1_over_depth": "step size 1/depth"}
+        for axis, rule in ((left, "step_1"), (middle, "step_1_over_depth")):
+            net = run[rule][DEPTHS[-1]]
+            shown = np.concatenate([np.flatnonzero(net["labels"] == k)[:12] for k in (0, 1, 4)])
+            plots.hidden_trajectories(net["states"][:, shown], net["labels"][shown], ax=axis)
+            axis.set_title(f"{DEPTHS[-1]} blocks, {names[rule]}")
+        for rule, line in (("step_1", "o-"), ("step_1_over_depth", "s--")):
+            cells = [record[rule][f"depth_{depth}"]["straightness"] for depth in DEPTHS]
+            middle_values = np.array([cell["median"] for cell in cells])
+            ends = np.array([[cell["min"] for cell in cells], [cell["max"] for cell in cells]])
+            bars = np.abs(ends - middle_values)
+            colour = "#0072B2" if rule == "step_1" else "#D55E00"
+            right.errorbar(
+                DEPTHS, middle_values, bars, fmt=line, capsize=4, color=colour, label=names[rule]
+            )
+        unrelated = 1 / np.sqrt(DEPTHS)
+        right.plot(DEPTHS, unrelated, ":", color="0.4", label="1 / sqrt(blocks): unrelated moves")
+        right.set(xlabel="blocks", ylabel="end-to-end distance / path length", ylim=(0, 1.1))
+        right.set_xticks(DEPTHS)
+        right.set_title(f"straightness, median and range of {record['seeds']} seeds")
+        right.legend(loc="upper right")
 
 
 def task() -> dict:

@@ -15,11 +15,10 @@ import time
 from pathlib import Path
 
 import keras
-import matplotlib
 import numpy as np
 
 from experiments.hidden_trajectories import BATCH, EPOCHS, LEARNING_RATE, noisy_digits, task
-from experiments.record import circumstances, seeds_and_folder, spread, write
+from experiments.record import circumstances, figure, seeds_and_folder, spread, write
 from stepkit.layers import ResidualStep
 from stepkit.stiffness import neural_stiffness_index, peak_to_median, total_variation
 
@@ -132,27 +131,23 @@ WORDS = {
 
 def draw(path: Path, record: dict, run: dict) -> None:
     """The index of 100 images by block in each network, trained and not."""
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(1, 3, figsize=(13, 4), layout="constrained")
-    blocks = np.arange(1, DEPTH + 1)
-    for axis, (name, words) in zip(axes, WORDS.items(), strict=True):
-        axis.plot(blocks, run[name]["after"][:100].T, color="#0072B2", alpha=0.08, linewidth=1)
-        for when, line, colour in (("before", "s--", "#D55E00"), ("after", "o-", "#0072B2")):
-            axis.plot(
-                blocks,
-                np.median(run[name][when], axis=0),
-                line,
-                color=colour,
-                label=f"{when} training, median",
+    with figure(path, 1, 3, width=13, height=4) as axes:
+        blocks = np.arange(1, DEPTH + 1)
+        for axis, (name, words) in zip(axes, WORDS.items(), strict=True):
+            axis.plot(blocks, run[name]["after"][:100].T, color="#0072B2", alpha=0.08, linewidth=1)
+            for when, line, colour in (("before", "s--", "#D55E00"), ("after", "o-", "#0072B2")):
+                axis.plot(
+                    blocks,
+                    np.median(run[name][when], axis=0),
+                    line,
+                    color=colour,
+                    label=f"{when} training, median",
+                )
+            axis.set(
+                xlabel="block", ylabel="raw index, ||f(x)|| / ||x||", title=words, ylim=(0, None)
             )
-        axis.set(xlabel="block", ylabel="raw index, ||f(x)|| / ||x||", title=words, ylim=(0, None))
-        axis.set_xticks(blocks[::3])
-        axis.legend()
-    temporary = path.with_name(f".{path.name}")
-    figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
-    temporary.replace(path)
+            axis.set_xticks(blocks[::3])
+            axis.legend()
 
 
 if __name__ == "__main__":
