@@ -13,14 +13,12 @@ Regularization", arXiv:1908.02729 (2019). Task, networks and numbers here are ou
 
 from __future__ import annotations
 
-import argparse
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 
-from experiments.record import RESULTS, circumstances, detectable, spread, write
+from experiments.record import circumstances, detectable, parser, spread, write
 from experiments.solver_swap import BATCH, LEARNING_RATE, NOISE, TRAIN_IMAGES, data
 from stepkit.layers import ResidualStep
 from stepkit.stability import JacobianPenalty, block_margin
@@ -77,10 +75,7 @@ def trained_accuracy(model: keras.Sequential, seed: int) -> float:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs all configurations and writes the numbers."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=8, help="runs of each configuration")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    options = parser.parse_args(arguments)
+    options = parser(__doc__.partition("\n")[0], 8).parse_args(arguments)
     start, runs = time.perf_counter(), {}
     for name, strength in STRENGTHS.items():
         runs[name] = [one_run(strength, seed) for seed in range(options.seeds)]

@@ -22,7 +22,7 @@ import numpy as np
 from keras import ops
 
 from experiments.hidden_trajectories import noisy_digits, task
-from experiments.record import circumstances, figure, seeds_and_folder, spread, write
+from experiments.record import circumstances, figure, parser, spread, write
 from experiments.training.arms import ARMS, WORDS
 from stepkit.models import ode_net
 from stepkit.ode import get
@@ -37,7 +37,7 @@ PERMUTATIONS = 999
 
 def main(arguments: list[str] | None = None) -> None:
     """Train networks with each gate on all seeds, and write numbers and picture."""
-    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
+    given = parser(__doc__.partition("\n")[0], 5).parse_args(arguments)
     found = {arm: [one_run(arm, seed) for seed in range(given.seeds)] for arm in GATES}
     record = {
         **circumstances(f"python -m experiments.gate_step_size --seeds {given.seeds}"),

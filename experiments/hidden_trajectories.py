@@ -18,7 +18,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
-from experiments.record import circumstances, detectable, figure, seeds_and_folder, spread, write
+from experiments.record import circumstances, detectable, figure, parser, spread, write
 from stepkit import datasets
 from stepkit.course.exercises.lesson_01 import hidden_states, residual_net
 
@@ -30,7 +30,7 @@ RULES = {"step_1": lambda depth: 1.0, "step_1_over_depth": lambda depth: 1.0 / d
 
 def main(arguments: list[str] | None = None) -> None:
     """Train all networks, and write numbers and picture."""
-    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
+    given = parser(__doc__.partition("\n")[0], 5).parse_args(arguments)
     start = time.process_time()
     runs = [one_seed(seed) for seed in range(given.seeds)]
     record = {

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 from experiments.hidden_trajectories import BATCH, EPOCHS, LEARNING_RATE, noisy_digits, task
-from experiments.record import circumstances, figure, seeds_and_folder, spread, write
+from experiments.record import circumstances, figure, parser, spread, write
 from stepkit.layers import ResidualStep
 from stepkit.stiffness import neural_stiffness_index, peak_to_median, total_variation
 
@@ -33,7 +33,7 @@ SAMPLES = 200  # test images on which the index is measured
 
 def main(arguments: list[str] | None = None) -> None:
     """Train all networks, and write numbers and picture."""
-    given = seeds_and_folder(__doc__.partition("\n")[0], 5, arguments)
+    given = parser(__doc__.partition("\n")[0], 5).parse_args(arguments)
     start = time.process_time()
     runs = [one_seed(seed) for seed in range(given.seeds)]
     record = {

@@ -24,19 +24,21 @@ PACKAGES = ("stepkit", "keras", "tensorflow-cpu", "tensorflow", "jax", "torch", 
 PACKAGES += ("onnx", "onnxruntime", "tf2onnx", "jax2onnx", "litert-torch")
 
 
-def seeds_and_folder(
-    description: str, seeds: int, arguments: list[str] | None
-) -> argparse.Namespace:
-    """Read `--seeds` and `--out` from a command line; fewer than two seeds have no spread."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument(
-        "--seeds", type=int, default=seeds, help=f"how many seeds (default: {seeds})"
+def parser(description: str, seeds: int) -> argparse.ArgumentParser:
+    """Returns a reader of `--seeds` and `--out`, which every experiment has."""
+    reader = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
     )
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    given = parser.parse_args(arguments)
-    if given.seeds < 2:
-        parser.error("--seeds should be at least 2: a spread is part of the result")
-    return given
+    reader.add_argument("--seeds", type=_seed_count, default=seeds, help="how many seeds")
+    reader.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
+    return reader
+
+
+def _seed_count(text: str) -> int:
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError("should be at least 2: a spread is part of the result")
+    return count
 
 
 def circumstances(command: str) -> dict[str, Any]:

@@ -12,14 +12,13 @@ ODEs and Their Numerical Solution", ICLR 2021. Task, networks and numbers here a
 
 from __future__ import annotations
 
-import argparse
 import time
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from experiments.record import RESULTS, circumstances, detectable, spread, write
+from experiments.record import circumstances, detectable, parser, spread, write
 from stepkit.datasets import digits
 from stepkit.layers import ODEBlock
 
@@ -148,10 +147,7 @@ def figure(trained: dict[str, dict], path: Path) -> None:
 
 def main(arguments: list[str] | None = None) -> None:
     """Runs all configurations and writes numbers and figure."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=5, help="runs of each configuration")
-    parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-    options = parser.parse_args(arguments)
+    options = parser(__doc__.partition("\n")[0], 5).parse_args(arguments)
     start, trained = time.perf_counter(), {}
     for solver, num_steps in TRAINED_WITH:
         runs = [one_run(solver, num_steps, seed) for seed in range(options.seeds)]

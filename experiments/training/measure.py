@@ -11,6 +11,7 @@ from keras import ops
 
 from experiments.training.run import Run
 from stepkit.attention import ChannelAttention, gate_model
+from stepkit.attention._pooling import Pooling
 from stepkit.layers import residual_blocks
 from stepkit.stiffness import index_model, peak_to_median, total_variation
 from stepkit.stiffness.neural_index import identity_blocks
@@ -141,8 +142,9 @@ class FrozenGate(ChannelAttention):
         self.value = self.add_weight(shape=shape, trainable=False, initializer="ones", name="value")
 
     def gate(self, branch: Any, shortcut: Any = None) -> Any:
-        """Returns them, as they broadcast with channels last."""
-        return ops.reshape(ops.cast(self.value, self.gate_dtype), (1, 1, 1, -1))
+        """Returns them, as they broadcast."""
+        pooling = Pooling(branch, self.data_format, self.gate_dtype)
+        return pooling.unpool(ops.cast(self.value, self.gate_dtype))
 
 
 def frozen(run: Run) -> keras.Model:

@@ -35,13 +35,14 @@ class CoupledSGD(keras.optimizers.SGD):
     ) -> None:
         super().__init__(learning_rate=learning_rate, momentum=momentum, **kwargs)
         self.coupled_decay = coupled_decay
-        self._undecayed = list(undecayed)
+        # Only their keys: an optimizer takes a list of variables for its own.
+        self._undecayed = tuple(self._var_key(variable) for variable in undecayed)
 
     def build(self, variables: list) -> None:
         """Creates the momenta, and notes the places of the variables without decay."""
         super().build(variables)
         # By place: TensorFlow hands other objects to `update_step`.
-        self._free = {self._get_variable_index(variable) for variable in self._undecayed}
+        self._free = {self._trainable_variables_indices[key] for key in self._undecayed}
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         """Updates one variable."""

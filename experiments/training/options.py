@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 from pathlib import Path
 
-from experiments.record import RESULTS
+from experiments.record import parser
 from experiments.training.pool import Job, run_all
 from experiments.training.setting import SETTINGS
 
@@ -21,24 +20,18 @@ class Options:
     """
 
     def __init__(self, description: str, seeds: int, arguments: list[str] | None) -> None:
-        parser = argparse.ArgumentParser(
-            description=description, formatter_class=argparse.ArgumentDefaultsHelpFormatter
-        )
-        parser.add_argument(
+        reader = parser(description, seeds)
+        reader.add_argument(
             "--setting", choices=SETTINGS, default="digits", help="task, network and schedule"
         )
-        parser.add_argument("--seeds", type=int, default=seeds, help="how many seeds")
-        parser.add_argument(
+        reader.add_argument(
             "--workers", type=int, default=os.cpu_count() or 1, help="runs at a time"
         )
-        parser.add_argument("--data", type=Path, help="local file of the data set")
-        parser.add_argument("--out", type=Path, default=RESULTS, help="folder of the results")
-        parser.add_argument("--fresh", action="store_true", help="ignore runs that were kept")
-        given = parser.parse_args(arguments)
-        if given.seeds < 2:
-            parser.error("--seeds should be at least 2: a spread is part of the result")
+        reader.add_argument("--data", type=Path, help="local file of the data set")
+        reader.add_argument("--fresh", action="store_true", help="ignore runs that were kept")
+        given = reader.parse_args(arguments)
         if given.data is not None and not given.data.is_file():
-            parser.error(f"--data: there is no file {given.data}")
+            reader.error(f"--data: there is no file {given.data}")
         self.name, self.setting = given.setting, SETTINGS[given.setting]
         self.seeds, self.workers, self.out = range(given.seeds), given.workers, given.out
         self.data, self.fresh = given.data, given.fresh

@@ -22,6 +22,7 @@ ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "build" / "runs"
 # What a result depends on, beside its setting.
 SOURCES = ("experiments/training", "stepkit/attention", "stepkit/models", "stepkit/layers")
+SOURCES += ("stepkit/stiffness",)
 ONE_THREAD = {
     "OMP_NUM_THREADS": "1",
     "TF_NUM_INTRAOP_THREADS": "1",

@@ -31,11 +31,10 @@ class PairEstimate(_Estimate):
     """Squeeze and excitation of the means of state and predictor."""
 
     def create(self, channels, reduction):
-        hidden, dtype = _linear.hidden_units(channels, reduction), self.dtype_policy
-        self.squeeze = _linear.linear(
-            2 * channels, hidden, activation="relu", dtype=dtype, name="squeeze"
+        hidden = _linear.hidden_units(channels, reduction)
+        self.squeeze, self.excite = _linear.squeeze_and_excite(
+            2 * channels, hidden, channels, self.dtype_policy
         )
-        self.excite = _linear.linear(hidden, channels, dtype=dtype, name="excite")
 
     def call(self, branch, shortcut, pooling):
         # The mean of the sum is the sum of the means: the predictor is never formed.

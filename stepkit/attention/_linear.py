@@ -19,6 +19,14 @@ def linear(inputs: int, units: int, use_bias: bool = True, **kwargs: Any) -> ker
     return layer
 
 
+def squeeze_and_excite(
+    inputs: int, hidden: int, outputs: int, dtype: str, use_bias: bool = True
+) -> tuple[keras.layers.Dense, keras.layers.Dense]:
+    """Returns the two built layers: down to `hidden` units with a relu, and up to the gates."""
+    down = linear(inputs, hidden, use_bias, activation="relu", dtype=dtype, name="squeeze")
+    return down, linear(hidden, outputs, use_bias, dtype=dtype, name="excite")
+
+
 def hidden_units(channels: int, reduction: float) -> int:
     """Returns the width of the hidden layer: `channels / reduction`, rounded, at least 1."""
     return max(1, round(channels / reduction))

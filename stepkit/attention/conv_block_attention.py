@@ -63,10 +63,7 @@ class ConvBlockAttention(ChannelAttention):
                 f"Received: shape {tuple(branch_shape)}"
             )
         hidden, dtype = _linear.hidden_units(channels, self.reduction), self.gate_dtype
-        self.squeeze = _linear.linear(
-            channels, hidden, activation="relu", dtype=dtype, name="squeeze"
-        )
-        self.excite = _linear.linear(hidden, channels, dtype=dtype, name="excite")
+        self.squeeze, self.excite = _linear.squeeze_and_excite(channels, hidden, channels, dtype)
         self.conv = CONVOLUTIONS[rank](
             1,
             WIDTH,

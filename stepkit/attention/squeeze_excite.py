@@ -57,9 +57,9 @@ class SqueezeExcite(ChannelAttention):
         """Creates the two dense layers."""
         channels = self.channels(branch_shape, shortcut_shape)
         hidden = _linear.hidden_units(channels, self.reduction)
-        kwargs = {"use_bias": self.use_bias, "dtype": self.gate_dtype}
-        self.squeeze = _linear.linear(channels, hidden, activation="relu", name="squeeze", **kwargs)
-        self.excite = _linear.linear(hidden, channels, name="excite", **kwargs)
+        self.squeeze, self.excite = _linear.squeeze_and_excite(
+            channels, hidden, channels, self.gate_dtype, self.use_bias
+        )
 
     def gate(self, branch: Any, shortcut: Any = None) -> Any:
         """Returns a, in (0, 1), one number per sample and channel."""

@@ -11,6 +11,7 @@ from keras import ops
 from scipy import stats
 
 from experiments import attention_tickets, train
+from experiments.training.arms import ARMS
 from experiments.training.batches import Batches
 from experiments.training.compare import paired
 from experiments.training.measure import FrozenGate, frozen, measured, spreads
@@ -272,3 +273,12 @@ def test_help_is_enough(capsys):
 def test_a_wrong_depth_is_named(tmp_path):
     with pytest.raises(ValueError, match="6 n"):
         train.main(f"--setting smoke --depth 9 --out {tmp_path}".split())
+
+
+@pytest.mark.parametrize("arm", sorted(ARMS))
+def test_the_optimizer_owns_no_variable_of_the_network(arm):
+    """JAX gives its buffers away, each once: a variable in two lists would be given twice."""
+    model = Run(replace(SETTINGS["smoke"], depth=8), ARMS[arm](4)).model
+    model.optimizer.build(model.trainable_variables)
+    variables = [*model.variables, *model.optimizer.variables]
+    assert len({id(variable) for variable in variables}) == len(variables)
