@@ -87,17 +87,15 @@ def draw(path: Path, record: dict) -> None:
         for place, (arm, mark, colour) in enumerate(zip(arms, marks, colours, strict=True)):
             cell = record["arms"][arm]
             share = cell["by_epoch"]["share"]
-            axes[0].plot(
-                record["epochs"], share, marker=mark, color=colour, label=WORDS[arm], markersize=4
-            )
+            axes[0].plot(record["epochs"], share, marker=mark, color=colour, markersize=4)
             loss = cell["frozen_minus_free"]
             axes[1].plot([loss["low"], loss["high"]], [place, place], "-", color=colour)
             axes[1].plot(loss["mean"], place, mark, color=colour)
-        axes[0].set(xlabel="epochs", ylabel="share of variance across samples", ylim=(0, None))
-        axes[0].legend(fontsize=8)
+        axes[0].set(xlabel="epochs (colours and marks as on the right)", ylim=(0, None))
+        axes[0].set(ylabel="share of variance across samples")
         axes[1].set_yticks(range(len(arms)), [WORDS[arm] for arm in arms])
         axes[1].axvline(0, color="black", linestyle=":")
-        axes[1].set(xlabel="accuracy with frozen gates minus that with free ones, 95% interval")
+        axes[1].set(xlabel="accuracy, frozen gates minus free ones, 95% interval")
 
 
 if __name__ == "__main__":

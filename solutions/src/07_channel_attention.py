@@ -1011,6 +1011,72 @@ class EfficientChannelAttention(keras.layers.Layer):
     def get_config(self):
         return {**super().get_config(), "kernel_size": self.kernel_size}
 
+# %% wrong="EfficientChannelAttention" shows="size-ignored" outcome="not yet"
+class EfficientChannelAttention(keras.layers.Layer):
+    def __init__(self, kernel_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+
+    def build(self, branch_shape, shortcut_shape=None):
+        t = int((np.log2(branch_shape[-1]) + 1) / 2)
+        k = t + 1 - t % 2
+        self.conv = keras.layers.Conv1D(1, k, padding="same", use_bias=False)
+        self.conv.build((None, branch_shape[-1], 1))
+
+    def gate(self, branch, shortcut=None):
+        mean = keras.ops.mean(branch, axis=(1, 2))
+        return keras.ops.sigmoid(self.conv(mean[:, :, None]))[:, None, None, :, 0]
+
+    def call(self, branch, shortcut=None):
+        return self.gate(branch) * branch
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
+# %% wrong="EfficientChannelAttention" shows="cut-to-channels" outcome="not yet"
+class EfficientChannelAttention(keras.layers.Layer):
+    def __init__(self, kernel_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+
+    def build(self, branch_shape, shortcut_shape=None):
+        t = int((np.log2(branch_shape[-1]) + 1) / 2)
+        k = min(self.kernel_size or t + 1 - t % 2, branch_shape[-1])
+        self.conv = keras.layers.Conv1D(1, k, padding="same", use_bias=False)
+        self.conv.build((None, branch_shape[-1], 1))
+
+    def gate(self, branch, shortcut=None):
+        mean = keras.ops.mean(branch, axis=(1, 2))
+        return keras.ops.sigmoid(self.conv(mean[:, :, None]))[:, None, None, :, 0]
+
+    def call(self, branch, shortcut=None):
+        return self.gate(branch) * branch
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
+# %% wrong="EfficientChannelAttention" shows="as-long-as-channels" outcome="not yet"
+class EfficientChannelAttention(keras.layers.Layer):
+    def __init__(self, kernel_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_size = kernel_size
+
+    def build(self, branch_shape, shortcut_shape=None):
+        t = int((np.log2(branch_shape[-1]) + 1) / 2)
+        k = self.kernel_size or branch_shape[-1]
+        self.conv = keras.layers.Conv1D(1, k, padding="same", use_bias=False)
+        self.conv.build((None, branch_shape[-1], 1))
+
+    def gate(self, branch, shortcut=None):
+        mean = keras.ops.mean(branch, axis=(1, 2))
+        return keras.ops.sigmoid(self.conv(mean[:, :, None]))[:, None, None, :, 0]
+
+    def call(self, branch, shortcut=None):
+        return self.gate(branch) * branch
+
+    def get_config(self):
+        return {**super().get_config(), "kernel_size": self.kernel_size}
+
 # %% wrong="EfficientChannelAttention" shows="too-many-weights" outcome="not yet"
 class EfficientChannelAttention(keras.layers.Layer):
     def __init__(self, kernel_size=None, **kwargs):
@@ -1268,6 +1334,42 @@ class StyleRecalibration(keras.layers.Layer):
     def call(self, branch, shortcut=None):
         return self.gate(branch) * branch
 
+# %% wrong="StyleRecalibration" shows="weights-not-zero" outcome="not yet"
+class StyleRecalibration(keras.layers.Layer):
+    def build(self, branch_shape, shortcut_shape=None):
+        channels = branch_shape[-1]
+        self.kernel = self.add_weight(shape=(channels, 2))
+        self.norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+        self.norm.build((None, channels))
+
+    def gate(self, branch, shortcut=None):
+        n = branch.shape[1] * branch.shape[2]
+        mean = keras.ops.mean(branch, axis=(1, 2))
+        variance = keras.ops.var(branch, axis=(1, 2)) * (n / max(n - 1, 1))
+        z = self.kernel[:, 0] * mean + self.kernel[:, 1] * (variance + 1e-5) ** 0.5
+        return keras.ops.sigmoid(self.norm(z))[:, None, None]
+
+    def call(self, branch, shortcut=None):
+        return self.gate(branch) * branch
+
+# %% wrong="StyleRecalibration" shows="sigmoid-before-normalisation" outcome="not yet"
+class StyleRecalibration(keras.layers.Layer):
+    def build(self, branch_shape, shortcut_shape=None):
+        channels = branch_shape[-1]
+        self.kernel = self.add_weight(shape=(channels, 2), initializer="zeros")
+        self.norm = keras.layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+        self.norm.build((None, channels))
+
+    def gate(self, branch, shortcut=None):
+        n = branch.shape[1] * branch.shape[2]
+        mean = keras.ops.mean(branch, axis=(1, 2))
+        variance = keras.ops.var(branch, axis=(1, 2)) * (n / max(n - 1, 1))
+        z = self.kernel[:, 0] * mean + self.kernel[:, 1] * (variance + 1e-5) ** 0.5
+        return self.norm(keras.ops.sigmoid(z))[:, None, None]
+
+    def call(self, branch, shortcut=None):
+        return self.gate(branch) * branch
+
 # %% wrong="StyleRecalibration" shows="no-normalisation" outcome="not yet"
 class StyleRecalibration(keras.layers.Layer):
     def build(self, branch_shape, shortcut_shape=None):
@@ -1423,6 +1525,14 @@ def parameter_count(kind, channels, reduction=16):
         return 2 * channels * max(1, channels // reduction)
     t = int((np.log2(channels) + 1) / 2)
     return t + 1 - t % 2 if kind == "eca" else 4 * channels
+
+# %% wrong="parameter_count" shows="hidden-bias-forgotten" outcome="not yet"
+def parameter_count(kind, channels, reduction=16):
+    if kind == "se":
+        hidden = max(1, channels // reduction)
+        return 2 * channels * hidden + channels
+    t = int((np.log2(channels) + 1) / 2)
+    return {"eca": t + 1 - t % 2, "srm": 4 * channels}[kind]
 
 # %% wrong="parameter_count" shows="one-layer" outcome="not yet"
 def parameter_count(kind, channels, reduction=16):

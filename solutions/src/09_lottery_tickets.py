@@ -455,6 +455,55 @@ print("interval for yours minus everywhere:", interval(np.array([mine]), np.arra
 # %% [markdown]
 # Each accuracy comes from a sample of test images. The *standard error* says how far another sample would typically move it. Besides, another seed would move it. Whatever order you see, it is one seed, and the interval of one seed is endless: that is the honest answer to "does my ticket win?" so far.
 
+# %% [markdown]
+# ## 7. Several seeds
+#
+# `experiments/attention_tickets.py` repeats this with {{attention_tickets.seeds}} seeds. Its gates, again squeeze and excitation, stand at {{attention_tickets.keep}} of the {{attention_tickets.blocks}} blocks that keep the shape of the state: at the stiffest, at the least stiff, or at blocks drawn by lot for each seed. "All" has gates at all of these. Besides, some random tickets were trained with every seed.
+
+# %%
+accuracy = {
+    "none": measured("attention_tickets.arms.none.accuracy.values"),
+    "all": measured("attention_tickets.arms.all.accuracy.values"),
+    "stiffest": measured("attention_tickets.arms.stiffest.accuracy.values"),
+    "least stiff": measured("attention_tickets.arms.least_stiff.accuracy.values"),
+    "random": measured("attention_tickets.arms.random.accuracy.values"),
+}
+by_ticket = np.array(measured("attention_tickets.tickets.accuracy"))  # (tickets, seeds)
+accuracy = {name: np.array(values) for name, values in accuracy.items()}
+best = by_ticket.mean(axis=1).argmax()
+rows = [(f"{name} minus all", values, 4) for name, values in accuracy.items() if name != "all"]
+rows.append(("best ticket minus all", by_ticket[best], len(by_ticket)))
+fig, (left, right) = plt.subplots(1, 2, figsize=(10, 3.4), layout="constrained")
+for place, (name, values, looks) in enumerate(rows):
+    low, high = interval(values, accuracy["all"], looks)
+    verdict = "contains 0" if low <= 0 <= high else "leaves out 0"
+    print(f"{name}: {100 * low:+.2f} to {100 * high:+.2f} points, {looks} looks; {verdict}")
+    left.plot([100 * low, 100 * high], [place, place], "-", color="#0072B2")
+    left.plot(100 * np.mean(values - accuracy["all"]), place, "o", color="#0072B2")
+left.axvline(0, color="k", linestyle=":")
+left.set(yticks=range(len(rows)), yticklabels=[row[0] for row in rows], xlabel="points")
+half = by_ticket.shape[1] // 2
+first, second = by_ticket[:, :half].mean(axis=1), by_ticket[:, half:].mean(axis=1)
+winner = first.argmax()
+right.plot(100 * first, 100 * second, "o", color="0.6", label="ticket")
+right.plot(100 * first[winner], 100 * second[winner], "s", color="#D55E00", label="best of the first")
+right.axhline(100 * second.mean(), color="k", linestyle=":", label="mean, second half")
+right.set(xlabel="accuracy, first half of the seeds, %", ylabel="second half, %")
+right.legend()
+plt.show()
+
+# %% [markdown]
+# *What the figure shows:* left, the intervals for the advantage over gates at all blocks, each with its number of looks. Right, random tickets on one half of the seeds against the other half. The best of the first half leads the mean by {{attention_tickets.tickets.lead_first|.3f}} there, as a fraction of 1, and by {{attention_tickets.tickets.lead_second|.3f}} in the second half.
+#
+# The intervals that follow count one look each.
+#
+# - **All against none:** {{attention_tickets.paired.all-none.mean|+.3f}}, 95 % interval from {{attention_tickets.paired.all-none.low|+.3f}} to {{attention_tickets.paired.all-none.high|+.3f}}. Gates help here.
+# - **Stiffest against all:** {{attention_tickets.paired.stiffest-all.mean|+.3f}}, from {{attention_tickets.paired.stiffest-all.low|+.3f}} to {{attention_tickets.paired.stiffest-all.high|+.3f}}. Three gates at the stiffest blocks do not do what gates at all blocks do.
+# - **Stiffest against drawn by lot:** {{attention_tickets.paired.stiffest-random.mean|+.3f}}, from {{attention_tickets.paired.stiffest-random.low|+.3f}} to {{attention_tickets.paired.stiffest-random.high|+.3f}}. A difference of {{attention_tickets.paired.stiffest-random.detectable|.3f}} would usually have shown; a smaller one may be there.
+# - **Stiffest against least stiff:** {{attention_tickets.paired.stiffest-least_stiff.mean|+.3f}}, from {{attention_tickets.paired.stiffest-least_stiff.low|+.3f}} to {{attention_tickets.paired.stiffest-least_stiff.high|+.3f}}.
+#
+# So stiffness was not shown to be a guide to where gates should go. Nor was it shown that it is none.
+
 # %% [markdown] question="judge"
 # **Checkpoint.**
 
@@ -468,6 +517,7 @@ checkpoint("09.judge", ...)
 # - Blocks can be ranked by their median index. In both of our small networks without gates the first block leads: stiffness and position are confounded.
 # - A gate that hardly depends on the image can be folded into the normalisation, and hardly an answer changes.
 # - The best of n equal tickets looks better than all of them, and falls back when it is measured again.
+# - Over {{attention_tickets.seeds}} seeds gates at all blocks helped, and gates at the stiffest ones were not shown to beat gates drawn by lot.
 # - An interval for a picked ticket divides the risk by the number of candidates. A second measurement, with new seeds, has no such bias.
 #
 # **Still open.** Do tickets exist that win again with new seeds, on tasks where gates help clearly? Could stiffness and position be told apart, say by moving the origin of the state as in lesson 05? And does training with fewer gates find other gates than pruning leaves?
@@ -563,6 +613,11 @@ def probe(answer, draw):
         found.append(-1)
     return found
 
+# %% wrong="rank_blocks" shows="other-axis" outcome="not yet"
+def rank_blocks(values, names, blocks):
+    order = np.argsort(-np.median(values, axis=1), kind="stable")
+    return np.array([blocks.index(names[column]) for column in order])
+
 # %% wrong="rank_blocks" shows="column-is-block" outcome="not yet"
 def rank_blocks(values, names, blocks):
     return np.argsort(-np.median(values, axis=0), kind="stable")
@@ -617,6 +672,19 @@ def probe(answer, draw):
     blocks = [f"b{i}" for i in range(n)]
     values = draw.integers(0, 4, size=(int(draw.integers(1, 5)), len(kept))) / 2
     return [np.asarray(answer(values, [blocks[i] for i in kept], blocks))]
+
+# %% wrong="prune_attention" shows="other-axis" outcome="not yet"
+def prune_attention(full, sparse, gates):
+    for layer in sparse.layers:
+        layer.set_weights(full.get_layer(layer.name).get_weights())
+    present = [layer.name for layer in sparse.layers]
+    for block, gate in gates.items():
+        if block + "_attention" not in present:
+            norm = sparse.get_layer(block + "_bn2")
+            gamma, beta, mean, variance = norm.get_weights()
+            step = np.mean(gate, axis=1)
+            norm.set_weights([step * gamma, step * beta, mean, variance])
+    return sparse
 
 # %% wrong="prune_attention" shows="gate-becomes-one" outcome="not yet"
 def prune_attention(full, sparse, gates):
@@ -854,6 +922,16 @@ def probe(answer, draw):
     except ValueError:
         found.append(1)
     return found
+
+# %% wrong="ticket_interval" shows="confidence-divided" outcome="not yet"
+def ticket_interval(ticket, baseline, candidates=1, confidence=0.95):
+    d = ticket - baseline
+    n = len(d)
+    if n == 1:
+        return -np.inf, np.inf
+    t = stats.t.ppf(1 - (1 - confidence / candidates) / 2, n - 1)
+    reach = t * np.std(d, ddof=1) / np.sqrt(n)
+    return np.mean(d) - reach, np.mean(d) + reach
 
 # %% wrong="ticket_interval" shows="selection-free" outcome="not yet"
 def ticket_interval(ticket, baseline, candidates=1, confidence=0.95):

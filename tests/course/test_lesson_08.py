@@ -1,5 +1,7 @@
 """Lesson 08: slips are named, its pieces agree with the library's, and what it says holds."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from scipy import stats
 
 from experiments import record
 from stepkit import attention, layers, models, stiffness
+from stepkit.course import build, folders
 from stepkit.course.exercises import lesson_08
 from stepkit.course.judging import judge
 
@@ -298,3 +301,24 @@ def test_random_gates_go_with_the_applied_index_alone():
     raw, applied = lesson_08.attention_nsi(branch, state, gate)
     correlation = stiffness.rank_correlation
     assert abs(correlation(gate[:, 0], raw)) < 0.15 and correlation(gate[:, 0], applied) > 0.8
+
+
+@pytest.fixture(scope="module")
+def found():
+    path = build.Tree(folders.root()).results / "stepnet_comparison.json"
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def test_the_learners_comparison_is_that_of_the_record(found):
+    arms = {name: arm["accuracy"]["values"] for name, arm in found["arms"].items()}
+    assert all(len(values) == found["seeds"] >= 5 for values in arms.values())
+    assert set(found["primary"]) == {"squeeze_excite", "se_matched", "constant_gate"}
+    for other, told in found["primary"].items():
+        got = lesson_08.paired_comparison(arms["stepnet_pair"], arms[other])
+        for key, value in got.items():
+            assert abs(value - told[key]) < 2e-4, (other, key)
+
+
+def test_the_matched_control_has_as_many_weights(found):
+    pair, matched = (found["arms"][name]["parameters"] for name in ("stepnet_pair", "se_matched"))
+    assert abs(pair - matched) < 0.01 * pair

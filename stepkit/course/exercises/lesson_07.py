@@ -664,10 +664,12 @@ def _judge_efficient(trial: Trial) -> None:
     copied = _expect_config(trial, "kernel_size", 7)
     trial.run(lambda: copied.build((None, 2, 2, 4)), "the layer made from the configuration")
     case = "For the layer made again from kernel_size=7"
-    _expect_filter(trial, copied, 7, case, 4)
+    _expect_filter(trial, copied, 7, case, 4, given=True)
 
 
-def _expect_filter(trial: Trial, layer, size: int, case: str, channels: int) -> None:
+def _expect_filter(
+    trial: Trial, layer, size: int, case: str, channels: int, given: bool = False
+) -> None:
     shapes = _shapes(layer.weights)
     asked = f"{case}, there should be one trainable weight with {size} number{'s' * (size > 1)}"
     if not layer.trainable_weights:
@@ -680,6 +682,14 @@ def _expect_filter(trial: Trial, layer, size: int, case: str, channels: int) -> 
         return
     if got == size * channels:
         trial.fail(f"{asked}; yours has {got}: one filter for each channel.", "filter-per-channel")
+    if given and got == channels < size:
+        trial.fail(f"{asked}; yours has {got}: a filter may be longer than there are channels. "
+                   f"Beyond the ends there are zeros.", "cut-to-channels")  # fmt: skip
+    if given:
+        trial.fail(f"{asked}; yours has {got}: kernel_size={size} was given.", "size-ignored")
+    if got == channels:
+        trial.fail(f"{asked}; yours has {got}, one for each channel. The filter sees a channel "
+                   f"and its nearest neighbours.", "as-long-as-channels")  # fmt: skip
     if got % 2 == 0:
         trial.fail(f"{asked}; yours has {got}, an even number: a channel would have more "
                    f"neighbours on one side.", "even-size")  # fmt: skip
@@ -741,7 +751,7 @@ def _fill(layer, weights) -> None:
 def _filter_by_hand(trial: Trial) -> None:
     layer = _built(trial, (None, 1, 1, 3), "kernel_size=3", kernel_size=3)
     case = "For EfficientChannelAttention(kernel_size=3)"
-    _expect_filter(trial, layer, 3, case, 3)
+    _expect_filter(trial, layer, 3, case, 3, given=True)
     weights, branch = np.array([1.0, 0.0, 2.0]), np.array([[[[1.0, 2.0, 3.0]]]], "float32")
     _fill(layer, weights)
     _expect_gate(trial, layer, branch, _sigmoid([[4.0, 7.0, 2.0]]),
@@ -754,7 +764,7 @@ def _filter_drawn(trial: Trial, shape: tuple, size: int | None) -> None:
     size = size or 3
     case = f"For EfficientChannelAttention({words}) and a branch of shape {shape}"
     layer = _built(trial, (None, *shape[1:]), words, **given)
-    _expect_filter(trial, layer, size, case, shape[-1])
+    _expect_filter(trial, layer, size, case, shape[-1], given=bool(given))
     weights = trial.draw.normal(size=size)
     branch = trial.draw.normal(size=shape) + trial.draw.normal(size=(shape[0], 1, 1, shape[-1]))
     branch = branch.astype("float32")
@@ -822,6 +832,10 @@ def _styled(trial: Trial, shape: tuple, case: str):
 def _style_starts(trial: Trial) -> None:
     case = "For StyleRecalibration() and a branch of shape (2, 3, 3, 4)"
     layer, _ = _styled(trial, (2, 3, 3, 4), case)
+    for weight in layer.trainable_weights:
+        if tuple(weight.shape) == (4, 2) and keras.ops.convert_to_numpy(weight).any():
+            trial.fail(f"{case}, before training, the weights of mean and deviation should be 0; "
+                       f"yours are drawn at random.", "weights-not-zero")  # fmt: skip
     branch = trial.draw.normal(1.0, 1.0, (2, 3, 3, 4)).astype("float32")
     got = trial.run(lambda: layer.gate(branch), f"gate(branch), before training. {case}")
     trial.expect(
@@ -884,6 +898,8 @@ def _expect_style(trial: Trial, layer, branch, weights, normal, case: str) -> No
         Suspect(scale * (z - middle) / np.sqrt(spread + 1e-5) + offset, "no-sigmoid",
                 "That is no step size yet: the sigmoid is missing."),
         one,
+        Suspect(scale * (_sigmoid(z) - middle) / np.sqrt(spread + 1e-5) + offset,
+                "sigmoid-before-normalisation", "The sigmoid comes last, after the normalisation."),
         Suspect(gate(mean, np.sqrt(biased + 1e-5)), "biased",
                 f"You divide the squares by {pixels}, the number of pixels; divide by one less."),
         Suspect(gate(mean, np.sqrt(biased)), "biased", "Divide the squares by the number of "
@@ -978,6 +994,8 @@ def _expect_count(trial: Trial, kind: str, channels: int, reduction: int) -> Non
     suspects = {
         "se": [
             Suspect(2 * channels * hidden, "no-bias", "The biases are missing."),
+            Suspect(2 * channels * hidden + channels, "hidden-bias-forgotten",
+                    "The hidden layer has biases, too."),
             Suspect(channels, "width-below-one", "The hidden width is at least 1, not 0."),
             Suspect(channels * hidden, "one-layer", "There are two dense layers, with biases."),
             Suspect(channels * hidden + hidden, "one-layer", "The way back is missing."),

@@ -1100,6 +1100,8 @@ def _expect_interval(trial, got, mean, error, n, edge, power, case, unpaired) ->
          "You divided by n; the deviation of a mean falls with the root of n."),
         (normal * error, "normal-not-t",
          "You took the normal distribution's 1.96. So few seeds need Student's t."),
+        (1.96 * error, "normal-not-t",
+         "You took the normal distribution's 1.96. So few seeds need Student's t."),
         (2 * error, "normal-not-t", "You took 2 for the quantile. So few seeds need Student's t."),
         (one_sided * error, "one-sided",
          "5 % on one side. An interval leaves out 2.5 % on each side."),

@@ -451,7 +451,17 @@ def _expect_order(trial: Trial, values, names, blocks, case: str) -> None:
         return np.array([numbers[i] for i in order])
 
     right = _order(medians)
-    got = trial.call(values, tuple(names), list(blocks))
+    try:
+        got = trial.call(values, tuple(names), list(blocks))
+    except LearnerError as error:
+        if isinstance(error.original, IndexError) and len(values) > len(names):
+            trial.fail(
+                f"{case} yours looked for a column that is not there: {error.original}. There are "
+                f"{len(names)} columns and {len(values)} images; the median over the images, "
+                f"axis=0, gives one number for each column.",
+                "other-axis",
+            )
+        raise
     if isinstance(got, list | tuple) and got and all(isinstance(each, str) for each in got):
         trial.fail(f"{case} yours returned names. Their numbers in `blocks` are asked.",
                    "names-not-numbers")  # fmt: skip
@@ -632,6 +642,12 @@ def _asked(trial: Trial, full, sparse, gates, case: str):
                 f"{case} yours asked for a layer that is not there: {said.split('.')[0]}. `sparse` "
                 "lacks the attention of some blocks: go through its layers.",
                 "layers-of-full",
+            )
+        if "broadcast" in said:
+            trial.fail(
+                f"{case} two arrays do not fit together: {said.splitlines()[0]}. The mean of a "
+                f"gate over the images, axis=0, leaves one number for each channel.",
+                "other-axis",
             )
         if _lists_differ(said):
             trial.fail(
@@ -910,6 +926,8 @@ def _expect_interval(trial: Trial, ticket, baseline, more: tuple, case: str) -> 
                 "The number of candidates is not used."),
         Suspect(at(_sided(n - 1, min(1.0, risk * candidates) - 1e-12) * error), "risk-multiplied",
                 "With more candidates the interval must become wider: divide the risk."),
+        Suspect(at(_sided(n - 1, 1 - confidence / candidates) * error), "confidence-divided",
+                "You divided the confidence. Divide the risk, 1 - confidence."),
         Suspect(at(_sided(n - 1, 1 - confidence ** (1 / candidates)) * error), "other-correction",
                 "That is Šidák's correction, nearly the same. Divide the risk instead."),
         Suspect(at(_sided(n - 1, risk) * error * candidates), "interval-multiplied",
