@@ -5,6 +5,7 @@ state (`BatchNormalization(training=True)`, `Dropout`) must be called under `ker
 """
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import keras
@@ -77,6 +78,19 @@ def jacobian(fun: Callable, x: Any) -> Any:
     basis = ops.reshape(ops.eye(size, dtype=value.dtype), (size, *value.shape))
     rows = ops.vectorized_map(lambda u: pullback(u)[0], basis)
     return ops.reshape(rows, (*value.shape, *ops.shape(ops.convert_to_tensor(x))))
+
+
+def unrecorded() -> AbstractContextManager:
+    """A context in which torch records nothing for a gradient.
+
+    It saves time and memory where no gradient is wanted. Others trace, and leave out by themselves
+    what no gradient needs: there nothing changes, so `ops.stop_gradient` is needed all the same.
+    """
+    if keras.backend.backend() != "torch":
+        return nullcontext()
+    import torch
+
+    return torch.no_grad()
 
 
 def _vjp_tensorflow(fun, primals):

@@ -6,6 +6,7 @@ import numpy as np
 from keras import ops, tree
 
 from stepkit._backend import while_loop
+from stepkit._backend.autodiff import unrecorded
 from stepkit.ode import _state
 from stepkit.ode._demands import Demands
 from stepkit.ode._field import Field, same_structure
@@ -142,7 +143,7 @@ class AdaptiveLoop:
         last = h >= left
         signed = self.direction * size
         tried = self.solver.attempt(
-            self.field, t, y, signed, carry["slope"], self.norm, carry["solver"]
+            self.field, t, y, signed, carry["slope"], self.norm, carry["solver"], self.dense
         )
         error = self._error(tried, y)
         accept = error <= 1.0
@@ -198,8 +199,9 @@ class AdaptiveLoop:
 
     def _error(self, tried: Any, y: Any) -> Any:
         """The norm of the error in units of the tolerance; HUGE where there is no number."""
-        size = same_structure(lambda a, b: _larger(abs(a), abs(b)), y, tried.y)
-        error = self.norm(tried.error, size)
+        with unrecorded():
+            size = same_structure(lambda a, b: _larger(abs(a), abs(b)), y, tried.y)
+            error = self.norm(tried.error, size)
         fine = both(finite(error), tried.converged)
         return minimum(choose(fine, error, self.scalar(HUGE)), HUGE)
 

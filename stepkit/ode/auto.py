@@ -79,22 +79,30 @@ class AutoSwitch:
         return self._explicit.step(f, t, y, h)
 
     def attempt(
-        self, field: Field, t: Any, y: Any, h: Any, slope: Any, norm: Callable, state: Any
+        self,
+        field: Field,
+        t: Any,
+        y: Any,
+        h: Any,
+        slope: Any,
+        norm: Callable,
+        state: Any,
+        dense: bool = True,
     ) -> Attempt:
         """Returns one step by the method in charge; `state` is `(method, count)`."""
         method, count = state
 
         def explicitly() -> tuple:
-            tried = self._explicit.attempt(field, t, y, h, slope, norm)
+            tried = self._explicit.attempt(field, t, y, h, slope, norm, dense=dense)
             (k0, k1), (g0, g1) = tried.last
             apart = [same_structure(lambda a, b: a - b, *pair) for pair in ((k1, k0), (g1, g0))]
             rate = norm(apart[0], y) / maximum(norm(apart[1], y), 1e-30)
             return _packed(tried, tried.coefficients, rate)
 
         def implicitly() -> tuple:
-            tried = self._implicit.attempt(field, t, y, h, slope, norm)
-            nothing = tree.map_structure(lambda leaf: 0 * leaf, y)
-            return _packed(tried, (*tried.coefficients, nothing), tried.rate)
+            tried = self._implicit.attempt(field, t, y, h, slope, norm, dense=dense)
+            more = (tree.map_structure(lambda leaf: 0 * leaf, y),) if dense else ()
+            return _packed(tried, tried.coefficients + more, tried.rate)
 
         stepped = branch(method == EXPLICIT, explicitly, implicitly)
         *parts, rate = stepped

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 from keras import ops
 
+from stepkit._backend.autodiff import unrecorded
 from stepkit._registry import serializable
 from stepkit.ode._attempt import Attempt
 from stepkit.ode._field import Field, same_structure
@@ -97,6 +98,7 @@ class ImplicitRungeKutta:
         slope: Any,
         norm: Callable,
         state: tuple = (),
+        dense: bool = True,
     ) -> Attempt:
         """Returns one step with its error estimate; only for a tableau with `b_err`.
 
@@ -108,16 +110,18 @@ class ImplicitRungeKutta:
             slope: the slope at `t` and `y`.
             norm: callable `(error, y) -> scalar` in units of the tolerance.
             state: not used here; this solver remembers nothing.
+            dense: whether the coefficients of the dense output are wanted.
         """
         tableau = self.tableau
         slopes, last, converged, evaluations, rate = self._stages(field, t, y, h, slope, norm)
         if not self._stiffly_accurate:
             last = advance(y, h, tableau.b, slopes)
-        error = combination(h, tableau.b_err, slopes)
+        with unrecorded():
+            error = combination(h, tableau.b_err, slopes)
         if not tableau.fsal:
             slopes, evaluations = [*slopes, field(t + h, last)], evaluations + 1
-        dense = dense_output(tableau, y, last, h, slopes)
-        return Attempt(last, error, slopes[-1], dense, evaluations, converged, rate=rate)
+        found = dense_output(tableau, y, last, h, slopes) if dense else ()
+        return Attempt(last, error, slopes[-1], found, evaluations, converged, rate=rate)
 
     @property
     def _stiffly_accurate(self) -> bool:

@@ -9,6 +9,7 @@ import keras
 import numpy as np
 from keras import ops, tree
 
+from stepkit._backend.autodiff import unrecorded
 from stepkit._registry import serializable
 from stepkit.ode._attempt import Attempt, hermite
 from stepkit.ode._field import Field, same_structure
@@ -86,6 +87,7 @@ class ExplicitRungeKutta:
         slope: Any,
         norm: Callable | None = None,
         state: tuple = (),
+        dense: bool = True,
     ) -> Attempt:
         """Returns one step with its error estimate; only for a tableau with `b_err`.
 
@@ -97,6 +99,7 @@ class ExplicitRungeKutta:
             slope: the slope at `t` and `y`, which is known from the step before.
             norm: not used here; implicit stages need it.
             state: not used here; this solver remembers nothing.
+            dense: whether the coefficients of the dense output are wanted.
         """
         tableau, slopes, before, last = self.tableau, [slope], y, y
         for row, c in zip(tableau.a[1:], tableau.c[1:], strict=True):
@@ -107,12 +110,11 @@ class ExplicitRungeKutta:
             last = advance(y, h, tableau.b, slopes)
             slopes.append(field(t + h, last))
             evaluations += 1
-        error = combination(h, tableau.b_err, slopes)
-        dense, ends = (
-            dense_output(tableau, y, last, h, slopes),
-            (tuple(slopes[-2:]), (before, last)),
-        )
-        return Attempt(last, error, slopes[-1], dense, evaluations, last=ends)
+        with unrecorded():
+            error = combination(h, tableau.b_err, slopes)
+        coefficients = dense_output(tableau, y, last, h, slopes) if dense else ()
+        ends = (tuple(slopes[-2:]), (before, last))
+        return Attempt(last, error, slopes[-1], coefficients, evaluations, last=ends)
 
     def get_config(self) -> dict[str, Any]:
         """Returns the tableau, serialised."""
