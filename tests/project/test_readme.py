@@ -121,3 +121,5 @@ def test_the_numbers_are_those_of_the_experiments():
             accuracy = swap[trained][run]["accuracy"]
             assert f"{accuracy['min']:.1%} to {accuracy['max']:.1%}" in text, (trained, run)
     assert paths["caption"] in text
+    gates = json.loads((folder / "stepnet_comparison.json").read_text(encoding="utf-8"))
+    assert gates["caption"] in text
