@@ -73,7 +73,10 @@ def measured(shape: str, names: list[str], repeats: int, precision: str) -> dict
 
 
 def row(shape: str, name: str, repeats: int) -> dict:
-    """Seconds of both sides, and their ratio, of a training step and of an answer."""
+    """Seconds of both sides of a training step and of an answer, and their ratio.
+
+    On JAX a training step also has the ratios of bytes moved and held, as XLA plans them.
+    """
     models = {}
     for side, module in (("none", "none"), ("gated", name)):
         keras.utils.set_random_seed(0)
@@ -84,9 +87,20 @@ def row(shape: str, name: str, repeats: int) -> dict:
         ("answer", lambda model: steps.answering(model, x)),
         ("training", lambda model: steps.training(model, x, y)),
     ):
-        times = side_by_side({side: make(model) for side, model in models.items()}, repeats)
-        found[what] = times | {"ratio": times["gated"]["median"] / times["none"]["median"]}
+        runs = {side: make(model) for side, model in models.items()}
+        found[what] = compared(runs, repeats)
+        plans = {side: getattr(run, "plan", {}) for side, run in runs.items()}
+        for key in plans["none"]:
+            found[what][key] = plans["gated"][key] / plans["none"][key]
     return found
+
+
+def compared(runs: dict, repeats: int) -> dict:
+    """Seconds of both sides and their ratio; that of the memory too, on a GPU with torch."""
+    times = side_by_side(runs, repeats)
+    found = times | {"ratio": times["gated"]["median"] / times["none"]["median"]}
+    held = {side: steps.peak(run) for side, run in runs.items()}
+    return found | ({"held": held["gated"] / held["none"]} if held["none"] else {})
 
 
 def timm_row(shape: str, name: str, repeats: int, precision: str) -> dict:
@@ -102,8 +116,7 @@ def timm_row(shape: str, name: str, repeats: int, precision: str) -> dict:
     found = {}
     for what, make in (("training", peers.training), ("answer", peers.answering)):
         runs = {side: make(net, batch, image, precision) for side, net in nets.items()}
-        times = side_by_side(runs, repeats)
-        found[what] = times | {"ratio": times["gated"]["median"] / times["none"]["median"]}
+        found[what] = compared(runs, repeats)
     return {"timm": found}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import keras
 import numpy as np
@@ -16,8 +17,20 @@ def batch(model: keras.Model, size: int) -> tuple:
     return ops.convert_to_tensor(x), ops.convert_to_tensor(rng.integers(0, 10, size=size))
 
 
-def training(model: keras.Model, x, y) -> Callable[[], object]:
-    """Returns a function that makes one step of SGD with momentum and waits for it."""
+@dataclass
+class Step:
+    """A function of no arguments, and the compiler's plan of it: bytes moved and bytes held."""
+
+    run: Callable[[], float]
+    plan: dict[str, float] = field(default_factory=dict)
+
+    def __call__(self) -> float:
+        """Make the step; returns the loss."""
+        return self.run()
+
+
+def training(model: keras.Model, x, y) -> Step:
+    """Returns one step of SGD with momentum, which waits for its end; planned on JAX only."""
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     optimizer = keras.optimizers.SGD(0.01, momentum=0.9)
     optimizer.build(model.trainable_variables)
@@ -46,7 +59,6 @@ def _jax(model, optimizer, loss, x, y):
         trainable, state = optimizer.stateless_apply(state, gradients, trainable)
         return value, trainable, rest, state
 
-    step = jax.jit(step, donate_argnums=(0, 1, 2))
     values = [
         [jax.numpy.array(v.value) for v in variables]
         for variables in (
@@ -56,11 +68,14 @@ def _jax(model, optimizer, loss, x, y):
         )
     ]
 
+    step = jax.jit(step, donate_argnums=(0, 1, 2)).lower(*values).compile()
+
     def run():
         value, *values[:] = step(*values)
         return float(value)
 
-    return run
+    moved = step.cost_analysis().get("bytes accessed")
+    return Step(run, {"moved": moved, "held": step.memory_analysis().temp_size_in_bytes})
 
 
 def _tensorflow(model, optimizer, loss, x, y):
@@ -74,7 +89,7 @@ def _tensorflow(model, optimizer, loss, x, y):
         optimizer.apply(tape.gradient(value, [v.value for v in variables]), variables)
         return value
 
-    return lambda: float(step())
+    return Step(lambda: float(step()))
 
 
 def _torch(model, optimizer, loss, x, y):
@@ -90,4 +105,18 @@ def _torch(model, optimizer, loss, x, y):
             optimizer.apply(gradients, model.trainable_variables)
         return float(value)
 
-    return run
+    return Step(run)
+
+
+def peak(run: Callable[[], object]) -> int | None:
+    """The most bytes that torch comes to hold on a GPU by running; `None` elsewhere."""
+    if keras.backend.backend() != "torch":
+        return None
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    run()
+    return torch.cuda.max_memory_allocated() - before

@@ -51,7 +51,7 @@ predict("08.same_slope")
 # %% [markdown]
 # The two steps differ tenfold in the index, and SE cannot see it. The second gate at least answers differently.
 #
-# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). The paper's abstract says that the module extracts fine-grained information on stiffness. We know neither its text nor code, so ours is a **reconstruction**; section 2 says more.
+# That second gate is our reading of *StepNet*, of Huang, Liang, Qin, Zhong and Lin (ICCV 2023). Ours is a **reconstruction**; section 2 says why.
 #
 # Our idea: a first estimate of the next state is at hand, the Euler step `x + f`. We call it the *predictor*, and let the gate see two states, `x` and `x + f`. Like SE it looks at each channel's mean over its map.
 
@@ -247,7 +247,7 @@ predict("08.weights")
 # %% [markdown]
 # ## 3. The block, and what training makes of the gates
 #
-# The gate sits on the branch, before the addition. The relu comes after it, as in most residual networks: then the next state has no negative numbers. (The predictor `x + f` leaves the relu out.) Where the number of channels changes, the state first goes through a layer that changes it too, a *projection*; the gate then sees the projected state.
+# The gate sits on the branch, before the addition. The relu comes after it, as in most residual networks: then the next state has no negative numbers. Where the number of channels changes, the state first goes through a layer that changes it too, a *projection*; the gate then sees the projected state.
 
 # %% [markdown] exercise="stepnet_block"
 # Return `relu(x + a * f)` for `f = residual(x)`. The product `a * f` is what `attention(f, x)` returns.
@@ -347,7 +347,7 @@ for name, values in gates.items():
 predict("08.stage")
 
 # %% [markdown]
-# *What the figure shows:* one dot per channel, its median gate over 200 images; the line spans 90 % of the images. In the first stage the lines are short: a channel has nearly the same step size for every image. In the last stage they are long, and gates reach from below 0.3 to above 0.8. The first blocks of the second and third stage have a projection; they are no steps of a solver, and are shown all the same.
+# *What the figure shows:* one dot per channel, its median gate over 200 images; the line spans 90 % of the images. In the first stage the lines are short: a channel has nearly the same step size for every image. In the last stage they are long, and gates reach from below 0.3 to above 0.8. Blocks with a projection are no steps of a solver; they are shown all the same.
 #
 # So the early gates of this network are close to constants, as Zhong and others (ASR, 2023) report of trained gates in general. What a constant gate does could be folded into the layer before it. Whether the long lines of the last stage are worth anything, section 5 asks.
 
@@ -432,9 +432,9 @@ predict("08.random_gates")
 # %% [markdown]
 # *What the figure shows:* each dot is an image. Random gates, in the right column, have no relation to the raw index in the upper row, and a strong one to the applied index below.
 #
-# Those random gates measured nothing. They are a factor of the applied index, and that is all. So a relation between attention and the applied index is no evidence. Ask the raw index, and compare with a shuffle. Look at the middle column, too: gates of other images may still go with the applied index. Compare your trained gates in the two rows: only what is left in the upper one can be knowledge. And it may have been there before training, since this gate sees `f` and `x`.
+# Those random gates measured nothing: they are a factor of the applied index. So a relation with the applied index is no evidence. Ask the raw index, and compare with a shuffle. In the middle column, gates of other images may still go with the applied index. Only what is left in the upper row can be knowledge, and it may have been there before training, since this gate sees `f` and `x`.
 #
-# One block of one network is an example, no result. Here is one, of networks with {{attention_stiffness.setting.depth}} layers and {{attention_stiffness.seeds}} seeds (`experiments/attention_stiffness.py`). With SE the median raw index is {{attention_stiffness.ratio.raw.median.min|.2f}} to {{attention_stiffness.ratio.raw.median.max|.2f}} times that without attention, the applied one {{attention_stiffness.ratio.applied.median.min|.2f}} to {{attention_stiffness.ratio.applied.median.max|.2f}} times. Where a gate shortens the step, training makes the branch longer. Which index you look at decides what you see. And the index itself is a proxy for stiffness, as lesson 05 found.
+# One block of one network is an example. Over {{attention_stiffness.seeds}} seeds (`experiments/attention_stiffness.py`), SE made the median raw index {{attention_stiffness.ratio.raw.median.min|.2f}} to {{attention_stiffness.ratio.raw.median.max|.2f}} times that without attention, and the applied one {{attention_stiffness.ratio.applied.median.min|.2f}} to {{attention_stiffness.ratio.applied.median.max|.2f}} times: where a gate shortens the step, training makes the branch longer. And the index is a proxy for stiffness, as lesson 05 found.
 
 # %% [markdown]
 # ## 5. What is it worth?
@@ -447,8 +447,6 @@ predict("08.random_gates")
 # | SE, reduction 32/3 | means of `f` | the state alone |
 # | SE on the state | means of `x` | the branch, and some weights |
 # | a constant gate | nothing: one learned number per channel | adapting to the image at all, and most weights |
-#
-# What a gate does better than the constant one is what adapting and the extra weights are worth together.
 #
 # Every training has luck: the split of the data, the first weights. So train each network with several *seeds*, and give both networks of a pair the same split and noise.
 
@@ -535,7 +533,7 @@ predict("08.pairing")
 checkpoint("08.nothing_found", ...)
 
 # %% [markdown]
-# Now the real runs. `experiments/stepnet_comparison.py` trained networks of {{stepnet_comparison.setting.depth}} layers on noisy digits for {{stepnet_comparison.setting.epochs}} epochs, {{stepnet_comparison.seeds}} seeds for each kind of gate. The last epoch counts, not the best. Three comparisons were fixed before any run, the *primary* ones. All others are *secondary*: of many comparisons some look good by luck.
+# Now the real runs: networks of {{stepnet_comparison.setting.depth}} layers on noisy digits, {{stepnet_comparison.seeds}} seeds for each kind of gate (`experiments/stepnet_comparison.py`). The last epoch counts, not the best. Three comparisons were fixed before any run, the *primary* ones; of many comparisons some look good by luck.
 
 # %%
 pair = measured("stepnet_comparison.arms.stepnet_pair.accuracy.values")
@@ -568,9 +566,9 @@ ax.set(xlabel="accuracy of the pair minus that of ...", title="squares: primary,
 plt.show()
 
 # %% [markdown]
-# *What the figure shows:* all three primary intervals contain 0. The pair was not shown to be better than SE, than SE with as many weights, or than a gate that never looks at the image. The black ticks mark the smallest detectable difference: a true one of {{stepnet_comparison.primary.squeeze_excite.detectable|.3f}} against SE would probably have shown, a smaller one perhaps not. Against no attention and GCT the interval leaves out 0; with seven secondary looks that is a hint.
+# *What the figure shows:* all three primary intervals contain 0. The pair was not shown to be better than SE, than SE with as many weights, or than a gate that never looks at the image. Black ticks mark the smallest detectable difference, {{stepnet_comparison.primary.squeeze_excite.detectable|.3f}} against SE. Against no attention and GCT the interval leaves out 0; with seven secondary looks that is a hint.
 #
-# And the long lines of section 3? `experiments/gate_adaptivity.py` froze each gate of the pair at its mean over training images: accuracy changed by {{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.mean|+.3f}} ({{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.low|+.3f}} to {{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.high|+.3f}}). That of SRM changed by {{gate_adaptivity.arms.style_recalibration.frozen_minus_free.mean|+.3f}}: its gates do adapt, and the network had come to rely on it.
+# And the long lines of section 3? With each gate of the pair frozen at its mean over training images, accuracy changed by {{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.mean|+.3f}} ({{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.low|+.3f}} to {{gate_adaptivity.arms.stepnet_pair.frozen_minus_free.high|+.3f}}). That of SRM changed by {{gate_adaptivity.arms.style_recalibration.frozen_minus_free.mean|+.3f}}: its network relies on gates that adapt (`experiments/gate_adaptivity.py`).
 #
 # All of this is about small noisy pictures and our reconstruction.
 
