@@ -1,8 +1,8 @@
 """Attention as a step size: residual networks, stiffness and StepNet, in Keras.
 
 Rooms: `ode` (solvers), `layers` (Keras layers made of steps), `attention` (gates read as step
-sizes), `models`, `spectra` (eigenvalues without matrices), `stability`, `stiffness`, `callbacks`,
-`plots`, `datasets`, `testing`.
+sizes), `models`, `networks` (signed ones, not neural), `spectra` (eigenvalues without matrices),
+`stability`, `stiffness`, `callbacks`, `plots`, `datasets`, `testing`.
 """
 
 from importlib import import_module
@@ -17,6 +17,7 @@ _ON_DEMAND = (
     "callbacks",
     "datasets",
     "models",
+    "networks",
     "plots",
     "spectra",
     "stability",
@@ -30,6 +31,7 @@ __all__ = [
     "datasets",
     "layers",
     "models",
+    "networks",
     "ode",
     "plots",
     "spectra",

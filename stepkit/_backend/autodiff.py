@@ -93,6 +93,24 @@ def unrecorded() -> AbstractContextManager:
     return torch.no_grad()
 
 
+def recomputed(fun: Callable) -> Callable:
+    """Returns a function of tensors whose backward pass computes it again and keeps nothing of it.
+
+    Under `torch.func`, which cannot do so, it is `fun` itself. Gradients flow to arguments only.
+    """
+    again = keras.remat(fun)
+
+    def run(*tensors):
+        try:
+            return again(*tensors)
+        except RuntimeError as error:
+            if "saved tensor hooks" not in str(error):  # raised before `fun` is called
+                raise
+            return fun(*tensors)
+
+    return run
+
+
 def _vjp_tensorflow(fun, primals):
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""Attention as a step size: gates on the branch of a residual block, under one protocol."""
+"""Attention as a step size: gates on the branch of a residual block, and metric attention."""
 
 from stepkit.attention.channel_attention import ChannelAttention
 from stepkit.attention.constant_gate import ConstantGate
@@ -7,6 +7,8 @@ from stepkit.attention.efficient_channel_attention import EfficientChannelAttent
 from stepkit.attention.gate_values import gate_model, gate_values
 from stepkit.attention.gated_channel_transform import GatedChannelTransform
 from stepkit.attention.lookup import get
+from stepkit.attention.metric_attention import MetricAttention
+from stepkit.attention.signed_node_attention import SignedNodeAttention
 from stepkit.attention.squeeze_excite import SqueezeExcite
 from stepkit.attention.step_net_attention import StepNetAttention
 from stepkit.attention.style_recalibration import StyleRecalibration
@@ -17,6 +19,8 @@ __all__ = [
     "ConvBlockAttention",
     "EfficientChannelAttention",
     "GatedChannelTransform",
+    "MetricAttention",
+    "SignedNodeAttention",
     "SqueezeExcite",
     "StepNetAttention",
     "StyleRecalibration",
