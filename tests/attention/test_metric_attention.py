@@ -112,7 +112,7 @@ def test_chunks_change_neither_values_nor_gradients(normalisation, masked):
 
 
 def test_double_is_diffusion_where_nothing_breaks_the_symmetry():
-    x = draw(1, 6, 4)
+    x = 0.3 * draw(1, 6, 4)  # near each other: far apart each would see itself alone
     mask = np.tril(np.ones((6, 6), bool))
     double, diffusion = (MetricAttention(normalisation=n) for n in ("double", "diffusion"))
     for layer in (double, diffusion):
@@ -131,8 +131,8 @@ def test_what_the_theory_promises():
     np.testing.assert_allclose(s.sum(axis=1), 1.0, atol=1e-5)
     assert (s.argmax(axis=1) == np.arange(9)).all()  # nothing is nearer than the point itself
     values = np.linalg.eigvals(s)
-    assert abs(values.imag).max() < 1e-6
-    assert values.real.min() > -1e-6
+    assert abs(values.imag).max() < 1e-5
+    assert values.real.min() > -1e-5
     assert values.real.max() == pytest.approx(1.0, abs=1e-5)
     order = RNG.permutation(9)
     np.testing.assert_allclose(
