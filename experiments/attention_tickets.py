@@ -6,6 +6,7 @@ SE is placed in blocks with an identity shortcut. For each seed a network withou
 trained first; the median raw index of its blocks says which are the stiffest. Random tickets are
 drawn once and trained on every seed; the best of them on the first half of the seeds is looked at
 again on the second half. It writes `attention_tickets.json` and `.png` to `experiments/results`.
+About 11 minutes on 2 CPU cores, 8 with `--seeds 4`.
 """
 
 from __future__ import annotations
