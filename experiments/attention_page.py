@@ -45,16 +45,16 @@ do not know: `raw` leaves the gate out, `applied` contains it, `change` is taken
 activation. {caption}
 
 So both answers are right, each for its index. A gate near one half shortens every step, and
-training makes the branches longer to make up for it. The variation over blocks is not larger with
-SE here, in none of the three readings. In the table: with SE over without, seed by seed.
+trained branches are longer. The variation over blocks is not larger with SE here, in any of the
+three readings. In the table: with SE over without, seed by seed.
 """
 
 ADAPTIVITY = """## Do gates adapt to the image?
 
-{caption} Nothing was seen to be lost with the gates of SE, GCT, the pair and the index variant:
-they might as well be constants, which Zhong and others (ASR, arXiv 2304.06345) report of trained
-gates. SRM and the statistics variant, which normalise before the sigmoid, do adapt, and their
-networks rely on it.
+{caption} Freezing the gates of SE, GCT, the pair and the index variant was not seen to cost
+anything: they might as well be constants. Zhong and others (ASR, arXiv 2304.06345) report that
+trained gates come close to constants. SRM and the statistics variant, which normalise before the
+sigmoid, do adapt, and their networks rely on it.
 """
 
 TICKETS = """## Does attention belong where the network is stiff?

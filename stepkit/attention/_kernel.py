@@ -33,26 +33,28 @@ class Kernel:
         count = self.query.shape[-2]
         return [slice(i, min(i + self.block, count)) for i in range(0, count, self.block)]
 
-    def attend(self, value: Any, potential: Any) -> tuple[list, list]:
-        """Returns outputs and weights, a list of blocks each.
+    def attend(self, value: Any, potential: Any, with_weights: bool) -> tuple[Any, ...]:
+        """Returns the outputs, and the weights where they are wanted: none is kept otherwise.
 
         Args:
             value: tensor `(..., m, e)`.
             potential: tensor `(..., m)`, added to the logarithms of each key, or `None`.
+            with_weights: whether they are.
         """
 
-        def mixed(logarithms: Any, mask: Any, value: Any, *added: Any) -> tuple[Any, Any]:
+        def mixed(logarithms: Any, mask: Any, value: Any, *added: Any) -> tuple[Any, ...]:
             for each in added:
                 logarithms = _masked(logarithms + each[..., None, :], mask)
             weights = ops.softmax(logarithms, axis=-1)
             if mask is not None:
                 weights = ops.where(mask, weights, 0.0)  # also where all is forbidden
             weights = ops.cast(weights, value.dtype)
-            return ops.matmul(weights, value), weights
+            out = ops.matmul(weights, value)
+            return (out, weights) if with_weights else (out,)
 
         added = () if potential is None else (potential,)
         found = [self._block(mixed, part, value, *added) for part in self.parts()]
-        return [out for out, _ in found], [weights for _, weights in found]
+        return tuple(ops.concatenate(blocks, axis=-2) for blocks in zip(*found, strict=True))
 
     def over_keys(self, potential: Any) -> Any:
         """Returns `log sum_j exp(C_ij + v_j)` for each query, `(..., n)`."""
@@ -119,15 +121,14 @@ def potential(kernel: Kernel, normalisation: str, iterations: int) -> Any:
     """
     if normalisation == "softmax" or (normalisation == "sinkhorn" and iterations == 1):
         return None
-    nothing = 0.0 * kernel.query[..., 0]
     if normalisation == "double":
-        return _negative(kernel.over_queries(nothing))
-    none = 0.0 * kernel.key[..., 0]
+        return _negative(kernel.over_queries(0.0 * kernel.query[..., 0]))
+    of_keys = 0.0 * kernel.key[..., 0]
     if normalisation == "diffusion":
-        return _negative(kernel.over_keys(none))
+        return _negative(kernel.over_keys(of_keys))
     for _ in range((iterations - 1) // 2):
-        none = _negative(kernel.over_queries(_negative(kernel.over_keys(none))))
-    return none
+        of_keys = _negative(kernel.over_queries(_negative(kernel.over_keys(of_keys))))
+    return of_keys
 
 
 def _negative(logarithms: Any) -> Any:

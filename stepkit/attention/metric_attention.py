@@ -124,21 +124,20 @@ class MetricAttention(keras.Layer):
                 f"{self.name}: with `chunk_size` the number of points must be known. "
                 f"Received: `x` of shape {tuple(x_shape)}"
             )
-        dense = keras.layers.Dense
         if self.metric == "linear":
-            self.maps = [self._built(dense(channels, use_bias=False, name="metric"), channels)]
+            self.maps = [self._dense(channels, channels, "metric", use_bias=False)]
         else:
             hidden = self.hidden_dim or channels
             self.maps = [
-                self._built(dense(hidden, activation="tanh", name="inner"), channels),
-                self._built(dense(channels, name="outer"), hidden),
+                self._dense(channels, hidden, "inner", activation="tanh"),
+                self._dense(hidden, channels, "outer"),
             ]
         if self.use_value:
-            self.value = self._built(dense(channels, use_bias=False, name="value"), channels)
-            self.output_map = self._built(dense(channels, use_bias=False, name="output"), channels)
+            self.value = self._dense(channels, channels, "value", use_bias=False)
+            self.output_map = self._dense(channels, channels, "output", use_bias=False)
 
-    def _built(self, layer: keras.layers.Dense, inputs: int) -> keras.layers.Dense:
-        layer.dtype_policy = self.dtype_policy
+    def _dense(self, inputs: int, units: int, name: str, **kwargs: Any) -> keras.layers.Dense:
+        layer = keras.layers.Dense(units, name=name, dtype=self.dtype_policy, **kwargs)
         layer.build((None, inputs))
         return layer
 
@@ -169,10 +168,10 @@ class MetricAttention(keras.Layer):
         mask = standardize_mask(attention_mask, x.shape, other.shape, self.name)
         kernel = Kernel(query, key, self.temperature, mask, self.chunk_size)
         added = potential(kernel, self.normalisation, self.num_iterations)
-        out, scores = kernel.attend(value, added)
-        mixed = self._joined(_whole(out))
+        out, *scores = kernel.attend(value, added, return_attention_scores)
+        mixed = self._joined(out)
         mixed = self.output_map(mixed) if self.use_value else mixed
-        return (mixed, _whole(scores)) if return_attention_scores else mixed
+        return (mixed, *scores) if return_attention_scores else mixed
 
     def _heads(self, x: Any, full: bool = True) -> Any:
         """Returns `(batch, heads, n, d / heads)`, in full precision where that counts."""
@@ -202,7 +201,3 @@ class MetricAttention(keras.Layer):
 def _check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {choices}. Received: {name}={value!r}")
-
-
-def _whole(blocks: list) -> Any:
-    return blocks[0] if len(blocks) == 1 else ops.concatenate(blocks, axis=-2)

@@ -7,6 +7,7 @@ import numpy as np
 from keras import ops
 
 from stepkit._registry import serializable
+from stepkit.networks._adjacency import adjacency
 
 MODES = ("node", "edge")
 FORBIDDEN = -1e9
@@ -28,7 +29,7 @@ class SignedNodeAttention(keras.Layer):
     distribution over all nodes; edge attention is one for each node, over those that act on it.
 
     Args:
-        network: array `(n, n)`, A of x' = A x.
+        network: array `(n, n)`, sparse matrix or networkx graph: A of x' = A x.
         units: int, numbers of a node in the output; `None` for as many as in the input. Defaults to
             `None`.
         mode: `"node"` or `"edge"`. Defaults to `"node"`.
@@ -71,13 +72,7 @@ class SignedNodeAttention(keras.Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        matrix = np.asarray(network, "float64")
-        square = matrix.ndim == 2 and matrix.shape[0] == matrix.shape[1] and len(matrix)
-        if not square or not np.isfinite(matrix).all():
-            raise ValueError(
-                "`network` must be a square matrix of finite numbers, one row and one column for "
-                f"each node. Received: shape {matrix.shape}"
-            )
+        matrix = adjacency(network)
         if mode not in MODES:
             raise ValueError(f"`mode` must be one of {MODES}. Received: mode={mode!r}")
         self.network, self.units, self.mode = matrix, units, mode

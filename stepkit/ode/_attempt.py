@@ -12,7 +12,8 @@ class Attempt:
         y: structure, the state at the end of the step.
         error: structure, the estimated local error in the unit of `y`.
         slope: structure, the slope at the end.
-        coefficients: structures c_1, ..., c_d: y(t + theta h) = y_start + sum_j c_j theta^j.
+        coefficients: structures c_1, ..., c_d: y(t + theta h) = y_start + sum_j c_j theta^j; `()`
+            where no dense output was wanted.
         evaluations: int or scalar tensor, calls of the field.
         converged: bool or scalar tensor; false where an implicit stage found no solution.
         state: what the solver remembers if the step is accepted.
