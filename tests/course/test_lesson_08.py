@@ -322,3 +322,12 @@ def test_the_learners_comparison_is_that_of_the_record(found):
 def test_the_matched_control_has_as_many_weights(found):
     pair, matched = (found["arms"][name]["parameters"] for name in ("stepnet_pair", "se_matched"))
     assert abs(pair - matched) < 0.01 * pair
+
+
+def test_what_the_prose_says_of_the_comparison_holds(found):
+    """Which intervals leave 0 out stands in words, which a new run might make wrong."""
+    arms = {name: arm["accuracy"]["values"] for name, arm in found["arms"].items()}
+    pair = arms.pop("stepnet_pair")
+    intervals = {name: lesson_08.paired_comparison(pair, other) for name, other in arms.items()}
+    apart = {name for name, each in intervals.items() if not each["low"] <= 0 <= each["high"]}
+    assert apart == {"none", "gated_channel_transform"}
